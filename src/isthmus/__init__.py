@@ -1,5 +1,36 @@
 """Isthmus: autoencoders for any data and any job, with scikit-learn's manners, on PyTorch."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from isthmus._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from isthmus.autoencoder import Autoencoder
+    from isthmus.data import read
+    from isthmus.loading import load
+    from isthmus.objectives import Objective
+
+#: Public names and where they are; imported at first use, so that `isthmus --help` does not wait for torch.
+_PUBLIC = {
+    "Autoencoder": "isthmus.autoencoder",
+    "Objective": "isthmus.objectives",
+    "load": "isthmus.loading",
+    "read": "isthmus.data",
+}
+
+__all__ = ["Autoencoder", "Objective", "__version__", "load", "read"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

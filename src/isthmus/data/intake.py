@@ -1,0 +1,93 @@
+"""`as_raw`: from whatever a person has in memory or on disk to a `Raw`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from scipy import sparse
+
+from isthmus.data.arrays import from_array, from_list, from_sparse, from_tensor
+from isthmus.data.datasets import from_dataset
+from isthmus.data.frames import Names, as_frame, from_frame
+from isthmus.data.kinds import arrange, check_kind
+from isthmus.data.pictures import Size
+from isthmus.data.raw import Raw
+from isthmus.data.readers import read
+from isthmus.exceptions import ParameterError
+
+
+def as_raw(
+    X: Any, *, kind: str = "auto", size: Size = None, columns: Names = None, drop: Names = None
+) -> Raw:
+    """Take whatever a person brings as rows of numbers of a known kind.
+
+    Parameters
+    ----------
+    X : Raw, path, array, sparse matrix, frame, tensor, Dataset or list
+        A `Raw` is given back as it is. A path is read by `read`. Frames are those of pandas, polars and
+        pyarrow; a torch Dataset must be map style, its items x or (x, label); lists hold numbers, arrays of
+        one shape or PIL images.
+    kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
+        "auto": two axes are vectors; frames are tables; four axes are pictures, and three where the values
+        are uint8 or uint16, or both sides are at least 8, neither more than twice the other and no value
+        negative; else sequences.
+    size : (int, int), optional
+        Height and width that PIL images and pictures from a folder are resized to.
+    columns, drop : str or sequence of str, optional
+        Of a frame or a table file: columns to keep, columns to set aside into `Raw.extra`.
+
+    Returns
+    -------
+    Raw
+
+    Raises
+    ------
+    DataError
+        Where X holds no rows, no numbers, values of unequal shapes, or does not suit the kind.
+    ParameterError
+        Where a parameter is unknown or does not go with X.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus.data import as_raw
+    >>> as_raw(np.zeros((10, 28, 28), dtype=np.uint8)).kind
+    'image'
+    >>> as_raw(np.zeros((10, 96)), kind="sequence").item_shape
+    (96, 1)
+    """
+    check_kind(kind)
+    if isinstance(X, (str, os.PathLike)):
+        return read(X, kind=kind, size=size, columns=columns, drop=drop)
+    if isinstance(X, Raw):
+        _refuse({"size": size, "columns": columns, "drop": drop}, "rows that are already read")
+        return X if kind in ("auto", X.kind) else arrange(X, kind)
+    frame = as_frame(X, "The frame given")
+    if frame is not None:
+        _refuse({"size": size}, "a frame")
+        return arrange(from_frame(frame, "the frame given", columns, drop), kind)
+    _refuse({"columns": columns, "drop": drop}, "data whose columns have no names")
+    if isinstance(X, (list, tuple)):
+        return arrange(from_list(X, size), kind)
+    _refuse({"size": size}, "an array; it resizes a folder of pictures or a list of PIL images")
+    return arrange(_from_object(X), kind)
+
+
+def _from_object(X: Any) -> Raw:
+    """Take what has neither a path nor named columns nor is a list."""
+    if sparse.issparse(X):
+        return from_sparse(X, "the matrix given")
+    if isinstance(X, torch.Tensor):
+        return from_tensor(X, "the tensor given")
+    if isinstance(X, torch.utils.data.Dataset):
+        return from_dataset(X)
+    return from_array(X, "the array given")
+
+
+def _refuse(parameters: dict[str, Any], what: str) -> None:
+    """Raise where a parameter that does not go with the data is given all the same."""
+    given = [f"{name}=" for name, value in parameters.items() if value is not None]
+    if given:
+        raise ParameterError(f"{' and '.join(given)} cannot be used with {what}. Leave it out.")

@@ -1,0 +1,157 @@
+"""Files and folders to `Raw`: one small function a format, found by the ending of the name."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from isthmus.data.frames import Names
+from isthmus.data.kinds import arrange, check_kind
+from isthmus.data.pictures import Size, parse_size
+from isthmus.data.raw import Raw
+from isthmus.data.readers.columnar import read_feather, read_parquet
+from isthmus.data.readers.delimited import read_delimited, read_stdin
+from isthmus.data.readers.folder import endings, read_folder, read_picture
+from isthmus.data.readers.idx import read_idx
+from isthmus.data.readers.numpy_files import read_npy, read_npz
+from isthmus.exceptions import DataError, ParameterError
+
+Table = Callable[[Path, Names, Names], Raw]
+Array = Callable[[Path], Raw]
+
+#: Readers of files with named columns, by ending.
+TABLES: dict[str, Table] = {
+    ".csv": read_delimited,
+    ".csv.gz": read_delimited,
+    ".tsv": read_delimited,
+    ".tsv.gz": read_delimited,
+    ".parquet": read_parquet,
+    ".feather": read_feather,
+    ".arrow": read_feather,
+}
+#: Readers of files that hold an array, by ending.
+ARRAYS: dict[str, Array] = {
+    ".npy": read_npy,
+    ".npz": read_npz,
+    ".idx": read_idx,
+    ".idx.gz": read_idx,
+    "-ubyte": read_idx,
+    "-ubyte.gz": read_idx,
+}
+
+
+def read(
+    source: str | os.PathLike[str],
+    *,
+    kind: str = "auto",
+    size: Size = None,
+    columns: Names = None,
+    drop: Names = None,
+) -> Raw:
+    r"""Read a file, a folder of pictures, or CSV from standard input.
+
+    Parameters
+    ----------
+    source : str or path
+        A CSV or TSV file with a line of column names (perhaps gzipped), Parquet, Feather or Arrow, .npy, .npz
+        (the array named X or x, or the only one), .idx or .idx.gz (MNIST's format), a picture, a folder of
+        pictures (with its subfolders), or "-" for CSV on standard input. No file can run code: pickled
+        objects are refused.
+    kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
+        Kind of the data; by default files with columns are tables, and the others are taken by their shape.
+    size : int or (int, int), optional
+        Height and width to resize pictures to.
+    columns, drop : str or sequence of str, optional
+        Columns to keep, columns to set aside; those not kept lie in `Raw.extra`.
+
+    Returns
+    -------
+    Raw
+
+    Raises
+    ------
+    DataError
+        Where there is no such file, it is empty, damaged or of another format, or does not hold numbers.
+    ParameterError
+        Where a parameter is unknown or does not go with the source.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from isthmus.data import read
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "people.csv"
+    >>> _ = path.write_text("age,height,name\n30,1.8,Ann\n41,NA,Bo\n")
+    >>> raw = read(path, drop="name")
+    >>> raw.names, raw.values.tolist(), raw.extra["name"].tolist()
+    (('age', 'height'), [[30.0, 1.8], [41.0, nan]], ['Ann', 'Bo'])
+    """
+    check_kind(kind)
+    wanted = parse_size(size)
+    if str(source) == "-":
+        _only_pictures_resize(wanted, "standard input")
+        return arrange(read_stdin(columns, drop), kind)
+    path = _existing(source)
+    name = path.name.lower()
+    if path.is_dir() or name.endswith(endings()):
+        _only_tables_have_columns(columns, drop, path)
+        return arrange(read_folder(path, wanted) if path.is_dir() else read_picture(path, wanted), kind)
+    _only_pictures_resize(wanted, path.name)
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty (0 bytes).")
+    for ending, table in TABLES.items():
+        if name.endswith(ending):
+            return arrange(_guarded(partial(table, path, columns, drop), path), kind)
+    _only_tables_have_columns(columns, drop, path)
+    for ending, array in ARRAYS.items():
+        if name.endswith(ending):
+            return arrange(_guarded(partial(array, path), path), kind)
+    known = ", ".join(("*" + ending if ending.startswith("-") else ending) for ending in (*TABLES, *ARRAYS))
+    raise DataError(
+        f"Cannot tell the format of {path} by its ending. Known are {known}, pictures and folders of them."
+    )
+
+
+def _existing(source: str | os.PathLike[str]) -> Path:
+    """Give the path of a source that is there."""
+    path = Path(source).expanduser()
+    try:
+        there = path.exists()
+    except (OSError, ValueError) as error:  # a name that no file can have, a folder that may not be searched
+        raise DataError(f"Cannot read {path}: {error}.") from error
+    if not there:
+        raise DataError(_no_such_file(path))
+    return path
+
+
+def _guarded(act: Callable[[], Raw], path: Path) -> Raw:
+    """Say which file the system could not read."""
+    try:
+        return act()
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror or error}.") from error
+
+
+def _no_such_file(path: Path) -> str:
+    """Say that there is no such file, and which there are of nearly that name."""
+    message = f"There is no file or folder {path}."
+    if not path.parent.is_dir():
+        return f"{message} Its folder {path.parent} does not exist either."
+    close = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=3)
+    return f"{message} Did you mean {' or '.join(close)}?" if close else message
+
+
+def _only_pictures_resize(size: tuple[int, int] | None, name: str) -> None:
+    """Refuse a size for what holds no pictures."""
+    if size is not None:
+        raise ParameterError(f"size= resizes pictures from files, but {name} is none. Leave it out.")
+
+
+def _only_tables_have_columns(columns: Names, drop: Names, path: Path) -> None:
+    """Refuse names of columns for what has none."""
+    if columns is not None or drop is not None:
+        raise ParameterError(
+            f"columns= and drop= name columns, but {path} has no columns with names. Leave them out."
+        )

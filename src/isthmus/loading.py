@@ -1,0 +1,64 @@
+"""Reading a model folder back."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any
+
+from isthmus import persistence
+from isthmus.autoencoder import Autoencoder
+from isthmus.exceptions import ModelFileError
+from isthmus.storage import read_folder
+
+ESTIMATORS: dict[str, type[Autoencoder]] = {"Autoencoder": Autoencoder}
+
+
+def load(
+    path: str | PathLike[str], *, device: str = "auto", objective: Any = None, network: Any = None
+) -> Autoencoder:
+    """Read a model that `save` wrote. No code from the folder is run.
+
+    Parameters
+    ----------
+    path : str or path
+        The model folder.
+    device : str, default="auto"
+        Where the model is to work.
+    objective : Objective, list of Objective or None
+        Needed where the model was fitted with one of a person's own.
+    network : (encoder, decoder), optional
+        Needed where the model was fitted with modules of a person's own; their weights are replaced.
+
+    Returns
+    -------
+    Autoencoder
+        Fitted: `transform` gives the same codes, to the bit.
+
+    Raises
+    ------
+    ModelFileError
+        If the folder is not a model, is damaged, or of a newer format.
+    ParameterError
+        If an own objective or network has to be given.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from isthmus import Autoencoder, load
+    >>> X = np.random.default_rng(0).normal(size=(50, 4))
+    >>> ae = Autoencoder(2, max_epochs=2, random_state=0).fit(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ae.save(folder + "/model")
+    ...     again = load(folder + "/model")
+    >>> bool((again.transform(X) == ae.transform(X)).all())
+    True
+    """
+    stored = read_folder(path)
+    name = stored.config.get("estimator")
+    if name not in ESTIMATORS:
+        raise ModelFileError(
+            f"{str(path)!r} holds a model of class {name!r}, which this version of Isthmus does not know; it knows "
+            f"{', '.join(ESTIMATORS)}. Update Isthmus."
+        )
+    return persistence.load_into(ESTIMATORS[name], stored, path, device, objective, network)

@@ -1,0 +1,42 @@
+"""Activation functions by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from isthmus.exceptions import ParameterError
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "selu": nn.SELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "softplus": nn.Softplus,
+    "linear": nn.Identity,
+}
+
+
+def activation(name: str) -> nn.Module:
+    """Make the activation module called `name`.
+
+    Raises
+    ------
+    ParameterError
+        If no activation has that name.
+    """
+    if name not in ACTIVATIONS:
+        raise ParameterError(
+            f"activation={name!r} is not known; choose one of {', '.join(map(repr, ACTIVATIONS))}."
+        )
+    return ACTIVATIONS[name]()
+
+
+def gain(name: str) -> float:
+    """Standard deviation that keeps the variance of a signal through the activation (times 1/sqrt(fan in))."""
+    return {"relu": 2.0, "leaky_relu": 2.0, "elu": 1.55, "gelu": 2.0, "silu": 2.0}.get(name, 1.0) ** 0.5

@@ -1,0 +1,157 @@
+"""An encoder, a decoder, and the linear path beside them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a pair of encoder and decoder must fit: sizes in and out, and the choices of a person.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of one prepared item: (d,), image (c, h, w), sequence (time, channels).
+    latent_dim : int
+        Width of the code that the decoder takes.
+    code_dim : int
+        Width of what the encoder gives; wider than `latent_dim` where an objective needs more (a variance, say).
+    hidden : tuple of int
+        The encoder's sizes, narrowing towards the code; the decoder mirrors them.
+    activation : str
+        Name from `ACTIVATIONS`, of the hidden layers.
+    dropout : float
+        Share of hidden units dropped in training.
+    mask_input : bool
+        Whether the encoder is given the mask of observed cells beside the values.
+    zero_start : bool
+        Whether the last layer of both parts starts at zero, because a linear path stands beside them.
+    """
+
+    shape: tuple[int, ...]
+    latent_dim: int
+    code_dim: int
+    hidden: tuple[int, ...]
+    activation: str = "silu"
+    dropout: float = 0.0
+    mask_input: bool = False
+    zero_start: bool = True
+
+    @property
+    def size(self) -> int:
+        """Values in one item."""
+        return math.prod(self.shape)
+
+
+class LinearPath(nn.Module):
+    """A linear encoder and decoder, meant to start at the solution of PCA.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of one item.
+    latent_dim : int
+        Width of the code.
+    """
+
+    def __init__(self, shape: tuple[int, ...], latent_dim: int):
+        super().__init__()
+        self.shape = tuple(shape)
+        size = math.prod(shape)
+        self.encoder = nn.Linear(size, latent_dim)
+        self.decoder = nn.Linear(latent_dim, size)
+
+    @torch.no_grad()
+    def start(
+        self, mean: Tensor, components: Tensor, scale: Tensor, *, slope: float = 1.0, output_mean: Tensor | None = None
+    ) -> None:
+        """Set the weights so that the codes are principal components divided by `scale`.
+
+        Parameters
+        ----------
+        mean : Tensor of shape (size,)
+        components : Tensor of shape (k, size)
+            Orthonormal rows; fewer than `latent_dim` leave the other code units at zero.
+        scale : Tensor of shape (k,)
+            Standard deviation of each component: codes then start with unit variance.
+        slope : float, default=1.0
+            Multiplies the deviation from the mean in the output, where the output is not in the units of the input.
+        output_mean : Tensor of shape (size,), optional
+            Output for the mean input; `mean` by default.
+        """
+        k = components.shape[0]
+        for parameter in self.parameters():
+            parameter.zero_()
+        weight = components / scale[:, None]
+        self.encoder.weight[:k] = weight
+        self.encoder.bias[:k] = -(weight @ mean)
+        self.decoder.weight[:, :k] = slope * (components * scale[:, None]).T
+        self.decoder.bias.copy_(mean if output_mean is None else output_mean)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Code of each row: (n, *shape) to (n, latent_dim)."""
+        return self.encoder(x.flatten(1))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Reconstruction of each code: (n, latent_dim) to (n, *shape)."""
+        return self.decoder(z).unflatten(1, self.shape)
+
+
+class Network(nn.Module):
+    """A pair of encoder and decoder, with an optional linear path beside each.
+
+    Parameters
+    ----------
+    encoder, decoder : nn.Module
+        Maps (n, *shape) to (n, code_dim), and (n, latent_dim) to (n, *shape).
+    linear : LinearPath, optional
+        Added to both.
+    mask_axis : int, optional
+        Axis along which the mask of observed cells is joined to the values on the way into the encoder; None: not
+        given to it.
+    code_activation, output_activation : nn.Module, optional
+        Applied to the code, and to the reconstruction.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        *,
+        linear: LinearPath | None = None,
+        mask_axis: int | None = None,
+        code_activation: nn.Module | None = None,
+        output_activation: nn.Module | None = None,
+    ):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.linear = linear
+        self.mask_axis = mask_axis
+        self.code_activation = code_activation
+        self.output_activation = output_activation
+
+    def encode(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Encode rows; missing cells of `x` are filled already, `mask` is True where a cell was observed."""
+        if self.mask_axis is None:
+            h = self.encoder(x)
+        else:
+            seen = torch.ones_like(x) if mask is None else mask.to(x.dtype)
+            h = self.encoder(torch.cat([x, seen], dim=self.mask_axis))
+        if self.linear is not None:
+            linear = self.linear.encode(x)
+            extra = h.shape[1] - linear.shape[1]
+            h = h + (nn.functional.pad(linear, (0, extra)) if extra else linear)
+        return h if self.code_activation is None else self.code_activation(h)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Decode codes of shape (n, latent_dim) to (n, *shape)."""
+        x_hat = self.decoder(z)
+        if self.linear is not None:
+            x_hat = x_hat + self.linear.decode(z)
+        return x_hat if self.output_activation is None else self.output_activation(x_hat)

@@ -1,0 +1,94 @@
+"""Reconstruction losses: how far the output is from the prepared input, over observed cells."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from isthmus.exceptions import ParameterError
+
+
+class Loss(ABC):
+    """A loss of each cell, and the link from the network's output to a value in prepared units."""
+
+    name: str
+    #: Whether the prepared values must lie between 0 and 1.
+    unit_interval = False
+    #: Slope of the inverse of the link where the linear path starts: its output is multiplied by this.
+    start_slope = 1.0
+
+    @abstractmethod
+    def cells(self, output: Tensor, x: Tensor) -> Tensor:
+        """Loss of each cell, of the shape of `x`."""
+
+    def link(self, output: Tensor) -> Tensor:
+        """Value in prepared units that the network's output stands for."""
+        return output
+
+    def __call__(self, output: Tensor, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Mean over the observed cells of a batch: a scalar."""
+        cells = self.cells(output, x)
+        if mask is None:
+            return cells.mean()
+        return (cells * mask).sum() / mask.sum().clamp(min=1)
+
+
+class SquaredError(Loss):
+    """Mean squared error: the log-likelihood of a Gaussian with one variance, up to constants."""
+
+    name = "mse"
+
+    def cells(self, output: Tensor, x: Tensor) -> Tensor:
+        return (output - x).square()
+
+
+class AbsoluteError(Loss):
+    """Mean absolute error: fits medians, and minds outliers less."""
+
+    name = "mae"
+
+    def cells(self, output: Tensor, x: Tensor) -> Tensor:
+        return (output - x).abs()
+
+
+class Huber(Loss):
+    """Squared up to one prepared unit, absolute beyond (Huber, 1964)."""
+
+    name = "huber"
+
+    def cells(self, output: Tensor, x: Tensor) -> Tensor:
+        return F.huber_loss(output, x, reduction="none")
+
+
+class BinaryCrossEntropy(Loss):
+    """Cross entropy of Bernoulli cells; the network's output is a logit."""
+
+    name = "bce"
+    unit_interval = True
+    start_slope = 4.0
+
+    def cells(self, output: Tensor, x: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(output, x, reduction="none")
+
+    def link(self, output: Tensor) -> Tensor:
+        return output.sigmoid()
+
+
+LOSSES: dict[str, type[Loss]] = {
+    loss.name: loss for loss in (SquaredError, AbsoluteError, Huber, BinaryCrossEntropy)
+}
+
+
+def make_loss(name: str) -> Loss:
+    """Make the loss called `name`.
+
+    Raises
+    ------
+    ParameterError
+        If no loss has that name.
+    """
+    if name not in LOSSES:
+        raise ParameterError(f"loss={name!r} is not known; choose one of 'auto', {', '.join(map(repr, LOSSES))}.")
+    return LOSSES[name]()

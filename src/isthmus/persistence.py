@@ -1,0 +1,184 @@
+"""A fitted autoencoder to a model folder and back."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy
+import sklearn
+import torch
+
+from isthmus._version import __version__
+from isthmus.data import PREPARATIONS
+from isthmus.exceptions import ModelFileError, ParameterError
+from isthmus.objectives import make_loss
+from isthmus.storage import Stored, model_card, write_folder
+from isthmus.training.fit import Model, as_objective
+from isthmus.training.pca import PrincipalComponents
+from isthmus.training.plan import Plan
+from isthmus.training.setup import OWN, Architecture
+
+if TYPE_CHECKING:
+    from isthmus.autoencoder import Autoencoder
+
+#: Parameters that belong to one run on one machine, not to the model.
+NOT_KEPT = ("callbacks", "checkpoint", "checkpoint_every", "verbose")
+RECORD = ("history_", "gradient_norms_", "best_epoch_", "stopped_", "comparison_", "chosen_", "n_rows_")
+
+
+def chosen(model: Model, plan: Plan) -> dict[str, Any]:
+    """Return everything that was used in place of "auto", and what was not to be chosen."""
+    architecture = model.architecture
+    return {
+        "kind": model.preparation.kind,
+        "network": architecture.network,
+        "latent_dim": architecture.latent_dim,
+        "hidden": list(architecture.hidden),
+        "linear_path": architecture.linear_path,
+        "mask_input": architecture.mask_input,
+        "loss": model.loss.name,
+        "scaling": model.preparation.scaling_,
+        "batch_size": plan.batch_size,
+        "max_epochs": plan.max_epochs,
+        "learning_rate": plan.learning_rate,
+        "patience": plan.patience,
+        "device": str(model.device),
+        "precision": model.precision,
+        "seed": plan.seed,
+        "weights": sum(p.numel() for p in model.network.parameters()),
+    }
+
+
+def save(estimator: Autoencoder, path: str | PathLike[str], *, overwrite: bool) -> None:
+    """Write a fitted estimator as a folder."""
+    model = estimator._model
+    rows = estimator.validation_rows_
+    config = {
+        "estimator": type(estimator).__name__,
+        "kind": estimator.kind_,
+        "latent_dim": estimator.latent_dim_,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "isthmus_version": __version__,
+        "versions": versions(),
+        "parameters": _parameters(estimator),
+        "schema": _schema(estimator),
+        "architecture": model.architecture.config(),
+        "own_objective": None if estimator.objective is None else repr(estimator.objective),
+        "loss": model.loss.name,
+        "precision": model.precision,
+        "n_rows": estimator.n_rows_,
+        "chosen": estimator.chosen_,
+        "history": estimator.history_,
+        "comparison": estimator.comparison_,
+        "record": {name: getattr(estimator, name) for name in RECORD},
+    }
+    tensors = {f"network/{k}": v.detach().cpu() for k, v in model.network.state_dict().items()}
+    tensors |= {f"pca/{k}": torch.from_numpy(v) for k, v in model.pca.arrays().items()}
+    tensors["codes"] = torch.from_numpy(estimator._codes)
+    if rows is not None:
+        tensors["validation_rows"] = torch.from_numpy(rows)
+    preparation = model.preparation
+    stored = Stored(config, tensors, preparation.config(), preparation.arrays())
+    write_folder(path, stored, model_card(config), overwrite)
+
+
+def load_into(
+    estimator_class: type[Autoencoder], stored: Stored, path: Any, device: str, objective: Any, network: Any
+) -> Autoencoder:
+    """Rebuild an estimator from what a model folder holds."""
+    config, tensors = stored.config, stored.tensors
+    try:
+        architecture = Architecture.restore(config["architecture"])
+        params = {k: tuple(v) if isinstance(v, list) else v for k, v in config["parameters"].items()}
+        if config["own_objective"] is not None and objective is None:
+            raise ParameterError(
+                f"The model in {str(path)!r} was fitted with the objective {config['own_objective']}: loading runs no "
+                "code from the folder, so give it again, load(path, objective=...)."
+            )
+        if architecture.network == OWN and network is None:
+            raise ParameterError(
+                f"The model in {str(path)!r} has a network of a person's own modules: loading runs no code from the "
+                "folder, so give them again, load(path, network=(encoder, decoder))."
+            )
+        params |= {"device": device, "objective": objective}
+        if network is not None:
+            params["network"] = network
+        estimator = estimator_class(**params)
+        model = _model(stored, architecture, objective, network, device)
+        estimator._set_model(model)
+        for name, value in config["record"].items():
+            setattr(estimator, name, value)
+        estimator._codes = tensors["codes"].numpy()
+        held = tensors.get("validation_rows")
+        estimator.validation_rows_ = None if held is None else held.numpy()
+        estimator._partial = None
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ModelFileError(
+            f"The model in {str(path)!r} does not fit together: {error}. It was written by another version of Isthmus, "
+            "or changed by hand; load it with the version named in its README.md, or fit it again."
+        ) from error
+    return estimator
+
+
+def _model(stored: Stored, architecture: Architecture, objective: Any, network: Any, device: str) -> Model:
+    from isthmus.training.devices import choose_device
+
+    config = stored.config
+    preparation = PREPARATIONS[stored.preparation["kind"]].restore(stored.preparation, stored.arrays)
+    built = architecture.build(network)
+    groups: dict[str, dict[str, torch.Tensor]] = {}
+    for name, tensor in stored.tensors.items():
+        group, _, rest = name.partition("/")
+        groups.setdefault(group, {})[rest] = tensor
+    place = choose_device(device)
+    built.to(torch.float64 if config["precision"] == "float64" else torch.float32)
+    built.load_state_dict(groups["network"])
+    return Model(
+        preparation=preparation,
+        objective=as_objective(objective),
+        loss=make_loss(config["loss"]),
+        architecture=architecture,
+        network=built.to(place).eval(),
+        pca=PrincipalComponents.restore({k: v.numpy() for k, v in groups["pca"].items()}),
+        device=place,
+        precision=config["precision"],
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of what results depend on."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "scikit-learn": sklearn.__version__,
+    }
+
+
+def _parameters(estimator: Autoencoder) -> dict[str, Any]:
+    """Parameters as JSON can hold them; what cannot be held is given again to `load`."""
+    kept = {}
+    for name, value in estimator.get_params(deep=False).items():
+        if name in NOT_KEPT or name == "objective":
+            continue
+        if name == "network" and not isinstance(value, str):
+            value = OWN
+        elif name == "random_state" and not isinstance(value, (int, np.integer, type(None))):
+            value = None
+        elif isinstance(value, (tuple, list)):
+            value = [int(v) for v in value]
+        kept[name] = value.item() if isinstance(value, np.generic) else value
+    return kept
+
+
+def _schema(estimator: Autoencoder) -> dict[str, Any]:
+    schema = estimator.schema_
+    shown: dict[str, Any] = {"kind": schema.kind, "shape": list(schema.item_shape), "dtype": schema.dtype}
+    if schema.names is not None:
+        shown["columns"] = [list(pair) for pair in zip(schema.names, schema.column_dtypes or (), strict=False)]
+    return shown

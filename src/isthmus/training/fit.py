@@ -1,0 +1,298 @@
+"""From a person's rows and parameters to a trained model: what is chosen, put together and run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from isthmus.data import PREPARATIONS, Preparation, Raw, Rows
+from isthmus.exceptions import ParameterError
+from isthmus.networks import Network, find_family
+from isthmus.objectives import Chain, Loss, Objective, make_loss
+from isthmus.training.callbacks import Callback
+from isthmus.training.checkpoints import Checkpoints
+from isthmus.training.devices import choose_device, choose_precision
+from isthmus.training.inference import Inference
+from isthmus.training.loop import Loop
+from isthmus.training.pca import PrincipalComponents, principal_components
+from isthmus.training.plan import Plan, make_plan
+from isthmus.training.setup import OWN, Architecture, check_own_pair, start_at_pca
+from isthmus.training.split import SubsetRows, held_out
+from isthmus.training.state import TrainingState, make_optimizer
+from isthmus.training.step import Step
+
+#: Share of the variance that the PCA of the size chosen by latent_dim="auto" explains, and the largest such size.
+AUTO_SHARE, AUTO_LARGEST = 0.95, 256
+#: Rate for networks of a person's own.
+OWN_RATE = 1e-3
+
+
+@dataclass
+class Model:
+    """An autoencoder put together: everything but the record of its training.
+
+    Parameters
+    ----------
+    preparation : Preparation
+    objective : Objective
+    loss : Loss
+    architecture : Architecture
+    network : Network
+    pca : PrincipalComponents
+        Of the same size as the code, on the same rows.
+    device : torch.device
+    precision : str
+    """
+
+    preparation: Preparation
+    objective: Objective
+    loss: Loss
+    architecture: Architecture
+    network: Network
+    pca: PrincipalComponents
+    device: torch.device
+    precision: str
+
+    @property
+    def default_rate(self) -> float:
+        """Learning rate that suits the network at a batch of 128."""
+        if self.architecture.network == OWN:
+            return OWN_RATE
+        return find_family(self.architecture.network, self.architecture.shape)[1].learning_rate
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating dtype of the weights and of the rows in training."""
+        return torch.float64 if self.precision == "float64" else torch.float32
+
+    def inference(self) -> Inference:
+        """Put the network to use."""
+        return Inference(self.network, self.objective, self.loss, self.preparation, self.device)
+
+
+def as_objective(objective: Any) -> Objective:
+    """Take None, an `Objective` or a list of them.
+
+    Raises
+    ------
+    ParameterError
+        For anything else.
+    """
+    if objective is None:
+        return Objective()
+    if isinstance(objective, Objective):
+        return objective
+    if isinstance(objective, Sequence) and all(isinstance(o, Objective) for o in objective):
+        return Chain(list(objective))
+    raise ParameterError(
+        f"objective={objective!r} is not an objective; give None, an isthmus.objectives.Objective, or a list of them."
+    )
+
+
+def set_up(params: Mapping[str, Any], raw: Raw, seed: int) -> tuple[Model, Rows]:
+    """Fit the preparation and the principal components, and make the network at its starting point.
+
+    Parameters
+    ----------
+    params : mapping
+        The estimator's parameters, checked.
+    raw : Raw
+        Rows given to `fit`.
+    seed : int
+
+    Returns
+    -------
+    model : Model
+    rows : Rows
+        The rows prepared, on the device.
+    """
+    device = choose_device(params["device"])
+    precision = choose_precision(params["precision"], device)
+    dtype = torch.float64 if precision == "float64" else torch.float32
+    loss, preparation = _prepare(params, raw)
+    rows = preparation.rows(raw, dtype).to(device)
+    generator = torch.Generator().manual_seed(seed)
+    wanted = params["latent_dim"]
+    pca = principal_components(rows, AUTO_LARGEST if wanted == "auto" else wanted, generator)
+    latent_dim = min(AUTO_LARGEST, pca.smallest_size(AUTO_SHARE)) if wanted == "auto" else int(wanted)
+    pca = pca.first(latent_dim)
+    objective = as_objective(params["objective"])
+    architecture = _choose_architecture(params, rows, latent_dim, objective)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        pair = params["network"] if architecture.network == OWN else None
+        network = architecture.build(pair)
+    network.to(device=device, dtype=dtype)
+    if architecture.network == OWN:
+        check_own_pair(network, architecture, objective)
+    start_at_pca(network, pca, loss)
+    return Model(preparation, objective, loss, architecture, network, pca, device, precision), rows
+
+
+def _prepare(params: Mapping[str, Any], raw: Raw) -> tuple[Loss, Preparation]:
+    """Choose the loss and fit the preparation; the two must agree on the range of the values."""
+    scaling, name = params["scaling"], params["loss"]
+    if name == "bce" and scaling in ("standard", "quantile"):
+        raise ParameterError(
+            f"loss='bce' needs values between 0 and 1, but scaling={scaling!r} gives others; set scaling='minmax'."
+        )
+    preparation = PREPARATIONS[raw.kind](scaling).fit(raw)
+    if name == "bce" and scaling == "auto" and not preparation.binary_:
+        preparation = PREPARATIONS[raw.kind]("minmax").fit(raw)
+    if name == "bce" and scaling == "none":
+        _refuse_outside_unit_interval(raw)
+    automatic = "bce" if preparation.binary_ else "mse"
+    return make_loss(automatic if name == "auto" else name), preparation
+
+
+def _refuse_outside_unit_interval(raw: Raw) -> None:
+    values = raw.values.data if raw.is_sparse else raw.values
+    if len(values) and (np.nanmin(values) < 0 or np.nanmax(values) > 1):
+        raise ParameterError(
+            f"loss='bce' with scaling='none' needs values between 0 and 1, but {raw.origin} has values from "
+            f"{np.nanmin(values):g} to {np.nanmax(values):g}; set scaling='minmax', or loss='mse'."
+        )
+
+
+def _choose_architecture(
+    params: Mapping[str, Any], rows: Rows, latent_dim: int, objective: Objective
+) -> Architecture:
+    shape = tuple(rows.shape)
+    own = not isinstance(params["network"], str)
+    hidden: tuple[int, ...] = ()
+    if own:
+        name = OWN
+    else:
+        name, family = find_family(params["network"], shape)
+        if isinstance(params["hidden"], str):
+            hidden = family.default_hidden(shape, latent_dim, len(rows))
+        else:
+            hidden = tuple(int(size) for size in params["hidden"])
+    plain = params["code_activation"] == "linear" and params["output_activation"] == "linear"
+    linear_path = params["linear_path"]
+    if linear_path == "auto":
+        linear_path = plain and not own and name in ("dense", "conv")
+    elif linear_path and not plain:
+        raise ParameterError(
+            "linear_path=True needs code_activation='linear' and output_activation='linear': an activation would bend "
+            "the linear path. Leave linear_path='auto', or drop the activation."
+        )
+    return Architecture(
+        network=name,
+        shape=shape,
+        latent_dim=latent_dim,
+        code_dim=objective.code_dim(latent_dim),
+        hidden=hidden,
+        activation=params["activation"],
+        code_activation=params["code_activation"],
+        output_activation=params["output_activation"],
+        dropout=float(params["dropout"]),
+        mask_input=rows.has_mask and not own,
+        linear_path=bool(linear_path),
+    )
+
+
+def split_rows(
+    rows: Rows, validation: Rows | None, fraction: float, seed: int
+) -> tuple[Rows, Rows | None, np.ndarray | None]:
+    """Training rows, validation rows, and which of the rows given were held out."""
+    if validation is not None:
+        return rows, validation, None
+    train, out = held_out(len(rows), fraction, np.random.default_rng(seed))
+    if not len(out):
+        return rows, None, None
+    return SubsetRows(rows, train), SubsetRows(rows, out), out
+
+
+def plan_for(model: Model, params: Mapping[str, Any], n_rows: int, seed: int) -> Plan:
+    """Fill in batch, epochs, rate and patience."""
+    return make_plan(
+        n_rows,
+        batch_size=params["batch_size"],
+        max_epochs=params["max_epochs"],
+        learning_rate=params["learning_rate"],
+        weight_decay=float(params["weight_decay"]),
+        patience=params["patience"],
+        seed=seed,
+        default_rate=model.default_rate,
+    )
+
+
+def run(
+    model: Model,
+    plan: Plan,
+    train: Rows,
+    validation: Rows | None,
+    callbacks: Sequence[Callback] = (),
+    checkpoints: Checkpoints | None = None,
+) -> TrainingState:
+    """Train a model to the end of its plan."""
+    state = TrainingState(
+        model.network, make_optimizer(model.network, plan), torch.Generator().manual_seed(plan.seed)
+    )
+    step = Step(model.network, model.objective, model.loss, model.precision)
+    return Loop(step, train, validation, plan, state, callbacks, checkpoints).run()
+
+
+@torch.no_grad()
+def beside_pca(model: Model, rows: Rows, split: str, most: int = 20_000) -> dict[str, Any]:
+    """Mean squared error of the model and of PCA at the same code size, in prepared units, over observed cells."""
+    inference = model.inference()
+    ours = theirs = cells = 0.0
+    n = min(len(rows), most)
+    for index in torch.arange(n).split(1024):
+        batch = rows.take(index)
+        seen = torch.ones_like(batch.x) if batch.mask is None else batch.mask.to(batch.x)
+        ours += float(((inference.decode(inference.encode(batch)) - batch.x).square() * seen).sum())
+        theirs += float(((model.pca.reconstruct(batch.x) - batch.x).square() * seen).sum())
+        cells += float(seen.sum())
+    cells = max(cells, 1.0)
+    ratio = ours / theirs if theirs > 0 else (1.0 if ours == 0 else float("inf"))
+    return {"rows": n, "split": split, "ours": ours / cells, "pca": theirs / cells, "ratio": ratio}
+
+
+def history_of(state: TrainingState) -> dict[str, list[float]]:
+    """Turn records by epoch into columns; a value that an epoch lacks is NaN."""
+    names = list(dict.fromkeys(name for record in state.records for name in record))
+    return {name: [record.get(name, float("nan")) for record in state.records] for name in names}
+
+
+def gradients_of(state: TrainingState) -> dict[str, list[float]]:
+    """Turn gradient norms by epoch into one list a layer."""
+    names = list(dict.fromkeys(name for norms in state.gradients for name in norms))
+    return {name: [norms.get(name, float("nan")) for norms in state.gradients] for name in names}
+
+
+def fingerprint(params: Mapping[str, Any], raw: Raw, seed: int) -> dict[str, Any]:
+    """What a run is: its parameters and its data, so that a checkpoint is taken up by the same run alone."""
+    left_out = {"callbacks", "verbose", "checkpoint", "checkpoint_every", "warm_start", "random_state"}
+    shown = {name: _shown(value) for name, value in params.items() if name not in left_out}
+    return {**shown, "seed": seed, "data": digest(raw), "torch": torch.__version__}
+
+
+def digest(raw: Raw) -> str:
+    """Hash of the values and their shape."""
+    values = raw.values
+    parts = (values.data, values.indices, values.indptr) if raw.is_sparse else (values,)
+    found = hashlib.blake2b(f"{raw.kind} {values.shape} {values.dtype}".encode(), digest_size=16)
+    for part in parts:
+        found.update(np.ascontiguousarray(part).view(np.uint8).data)
+    return found.hexdigest()
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, (str, int, float, bool, type(None))):
+        return value
+    if isinstance(value, nn.Module):
+        return hashlib.blake2b(
+            b"".join(p.detach().cpu().numpy().tobytes() for p in value.state_dict().values()), digest_size=8
+        ).hexdigest()
+    if isinstance(value, Sequence):
+        return [_shown(item) for item in value]
+    return repr(value)

@@ -1,0 +1,102 @@
+"""A trained network put to use: rows to codes and back, block by block, in the precision of the data."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isthmus.data import Prepared, Preparation, Raw
+from isthmus.networks import Network
+from isthmus.objectives import Loss, Objective
+
+#: Values of a block of rows: enough to keep the processor busy, few enough to stay in its cache.
+BLOCK = 1 << 20
+
+
+class Inference:
+    """Codes, reconstructions and errors of a fitted autoencoder.
+
+    Data in float64 are worked on in float64, so that a row's code does not depend on the rows beside it; all other data
+    in float32.
+
+    Parameters
+    ----------
+    network : Network
+    objective : Objective
+    loss : Loss
+    preparation : Preparation
+    device : torch.device
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        objective: Objective,
+        loss: Loss,
+        preparation: Preparation,
+        device: torch.device,
+    ):
+        self.objective = objective
+        self.loss = loss
+        self.preparation = preparation
+        self.device = device
+        self._networks = {next(network.parameters()).dtype: network.eval()}
+
+    def dtype_for(self, values_dtype: np.dtype | torch.dtype) -> torch.dtype:
+        """Precision in which to work on data of a dtype."""
+        double = values_dtype in (np.float64, torch.float64) and self.device.type != "mps"
+        return torch.float64 if double else torch.float32
+
+    def network(self, dtype: torch.dtype) -> Network:
+        """Return the network in a precision; copies are kept."""
+        if dtype not in self._networks:
+            first = next(iter(self._networks.values()))
+            self._networks[dtype] = copy.deepcopy(first).to(dtype).eval()
+        return self._networks[dtype]
+
+    def blocks(self, raw: Raw) -> Iterator[tuple[slice, Prepared]]:
+        """Prepare rows block by block."""
+        size = max(1, math.prod(self.preparation.shape_))
+        rows = max(64, BLOCK // size)
+        dtype = self.dtype_for(raw.values.dtype)
+        for start in range(0, len(raw), rows):
+            part = raw if len(raw) <= rows else raw.take(slice(start, start + rows))
+            yield slice(start, start + rows), self.preparation.transform(part, dtype).to(self.device)
+
+    @torch.no_grad()
+    def encode(self, prepared: Prepared) -> Tensor:
+        """Codes of prepared rows: (n, latent_dim)."""
+        return self.objective.encode(self.network(prepared.x.dtype).encode(prepared.x, prepared.mask))
+
+    @torch.no_grad()
+    def decode(self, z: Tensor) -> Tensor:
+        """Prepared values of codes: (n, *shape)."""
+        return self.loss.link(self.network(z.dtype).decode(z))
+
+    @torch.no_grad()
+    def cell_losses(self, prepared: Prepared) -> Tensor:
+        """Loss of each cell, NaN where missing: (n, *shape)."""
+        output = self.network(prepared.x.dtype).decode(self.encode(prepared))
+        cells = self.loss.cells(output, prepared.x)
+        return cells if prepared.mask is None else cells.masked_fill(~prepared.mask, torch.nan)
+
+    def codes(self, raw: Raw) -> np.ndarray:
+        """Codes of rows as brought: ndarray of shape (n, latent_dim)."""
+        return np.concatenate([self.encode(prepared).cpu().numpy() for _, prepared in self.blocks(raw)])
+
+    def values(self, codes: np.ndarray) -> np.ndarray:
+        """Rows in the person's units from codes."""
+        z = torch.as_tensor(codes, dtype=self.dtype_for(codes.dtype), device=self.device)
+        rows = max(64, BLOCK // max(1, math.prod(self.preparation.shape_)))
+        return np.concatenate([self.preparation.inverse(self.decode(part).cpu().numpy()) for part in z.split(rows)])
+
+    def reconstruct(self, raw: Raw) -> np.ndarray:
+        """Rows in the person's units, after the code and back."""
+        return np.concatenate(
+            [self.preparation.inverse(self.decode(self.encode(p)).cpu().numpy()) for _, p in self.blocks(raw)]
+        )

@@ -1,0 +1,245 @@
+"""The training loop: epochs over resident rows, best weights kept, interrupts and non-finite losses survived."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from isthmus.data import Rows
+from isthmus.exceptions import TrainingError
+from isthmus.training.callbacks import Callback
+from isthmus.training.checkpoints import Checkpoints
+from isthmus.training.gradients import layer_norms
+from isthmus.training.plan import Plan
+from isthmus.training.state import TrainingState
+from isthmus.training.step import RECONSTRUCTION, Step
+
+TOTAL = "total"
+#: Steps between two looks at whether the losses are finite.
+CHECK_EVERY = 100
+#: Times that training steps back before it gives up, and what the rate is multiplied by each time.
+MOST_ROLLBACKS, ROLLBACK_RATE = 3, 0.3
+
+
+class Loop:
+    """One run of training.
+
+    Parameters
+    ----------
+    step : Step
+    train : Rows
+    validation : Rows or None
+        The best weights are those with the least validation loss; without it, the least training loss.
+    plan : Plan
+    state : TrainingState
+    callbacks : sequence of Callback
+    checkpoints : Checkpoints, optional
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        train: Rows,
+        validation: Rows | None,
+        plan: Plan,
+        state: TrainingState,
+        callbacks: Sequence[Callback] = (),
+        checkpoints: Checkpoints | None = None,
+    ):
+        self.step = step
+        self.train = train
+        self.validation = validation
+        self.plan = plan
+        self.state = state
+        self.callbacks = callbacks
+        self.checkpoints = checkpoints
+        self.parameters = [p for p in step.network.parameters() if p.requires_grad]
+
+    def run(self, begin: bool = True) -> TrainingState:
+        """Train to the end, to patience, or to an interrupt; the network then holds the best weights.
+
+        Without `begin` the starting point is not looked at: the state is that of training under way.
+        """
+        state = self.state
+        with _seeded(self.plan.seed):
+            resumed = self.checkpoints is not None and self.checkpoints.resume(state)
+            if begin and not resumed:
+                self._begin()
+            self._good, self._since_good = state.snapshot(), 0
+            context = {"max_epochs": self.plan.max_epochs, "epoch": state.epoch}
+            for callback in self.callbacks:
+                callback.on_fit_start(context)
+            try:
+                if state.epoch >= self.plan.max_epochs and not state.finished:
+                    state.finished = "max_epochs"
+                while not state.finished:
+                    self._one_epoch()
+            except KeyboardInterrupt:
+                state.finished = "interrupted"
+                _warn(f"Training was interrupted in epoch {state.epoch + 1}; the best weights so far are kept.")
+            finally:
+                for callback in self.callbacks:
+                    callback.on_fit_end({"epoch": state.epoch, "stopped": state.finished})
+        state.network.load_state_dict(state.best)
+        state.network.eval()
+        return state
+
+    def _begin(self) -> None:
+        """Look at the starting point: it is a candidate for the best weights."""
+        start = time.perf_counter()
+        validation = self._validate()
+        # The start's training loss is read from some of the rows: enough to draw it.
+        parts = self._evaluate(self.train, limit=max(4096, self.plan.batch_size))
+        if not math.isfinite(parts[TOTAL]):
+            raise TrainingError(
+                "The loss is not finite before the first step: the network, or an objective, gives NaN or inf on "
+                "these data. Check an own network or objective, or set scaling='standard'."
+            )
+        self.state.keep_best(parts[TOTAL] if self.validation is None else validation)
+        self._record(parts, validation, start)
+
+    def _one_epoch(self) -> None:
+        state, plan = self.state, self.plan
+        start = time.perf_counter()
+        state.network.train()
+        parts = self._steps()
+        state.network.eval()
+        state.epoch += 1
+        state.gradients.append(layer_norms(state.network))
+        validation = self._validate()
+        if self.validation is None or validation < state.best_loss:
+            state.keep_best(parts[TOTAL] if self.validation is None else validation)
+        record = self._record(parts, validation, start)
+        asked = [callback.on_epoch_end(record) for callback in self.callbacks]
+        waited = state.epoch - state.best_epoch
+        if any(asked):
+            state.finished = "callback"
+        elif state.epoch >= plan.max_epochs:
+            state.finished = "max_epochs"
+        elif plan.patience is not None and self.validation is not None and waited >= plan.patience:
+            state.finished = "patience"
+        if self.checkpoints is not None:
+            self.checkpoints.write_if_due(state)
+
+    def _steps(self) -> dict[str, float]:
+        """One pass over the training rows; losses are read back from the device every CHECK_EVERY steps alone."""
+        plan, state = self.plan, self.state
+        order = torch.randperm(len(self.train), generator=state.generator)
+        totals: dict[str, float] = {}
+        kept = 0
+        sums: dict[str, Tensor] = {}
+        since = 0
+        for i in range(plan.steps_per_epoch):
+            self._one_step(order[i * plan.batch_size : (i + 1) * plan.batch_size], sums)
+            since += 1
+            if since < CHECK_EVERY and i < plan.steps_per_epoch - 1:
+                continue
+            read = {name: float(value) for name, value in sums.items()}
+            if all(map(math.isfinite, read.values())):
+                totals = {name: totals.get(name, 0.0) + value for name, value in read.items()}
+                kept += since
+                self._note_good(since)
+            else:
+                self._step_back()
+            sums, since = {}, 0
+        if not kept:
+            return {TOTAL: math.nan, RECONSTRUCTION: math.nan}
+        return {name: value / kept for name, value in totals.items() if name != "gradient_norm"}
+
+    def _note_good(self, steps: int) -> None:
+        """Take a snapshot to go back to, not more often than every CHECK_EVERY steps."""
+        self._since_good += steps
+        if self._since_good >= CHECK_EVERY:
+            self._good, self._since_good = self.state.snapshot(), 0
+
+    def _one_step(self, index: Tensor, sums: dict[str, Tensor]) -> None:
+        plan, state = self.plan, self.state
+        batch = self.train.take(index)
+        rate = plan.rate(state.step) * state.rate_factor
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        state.optimizer.zero_grad(set_to_none=True)
+        total, parts = self.step(batch.x, batch.mask, state.generator)
+        total.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, plan.clip_norm)
+        state.optimizer.step()
+        state.step += 1
+        _add(sums, {TOTAL: total, "gradient_norm": norm, **parts})
+
+    def _step_back(self) -> None:
+        state = self.state
+        state.rollbacks += 1
+        where = f"epoch {state.epoch + 1}, by step {state.step}"
+        if state.rollbacks > MOST_ROLLBACKS:
+            raise TrainingError(
+                f"The loss was not finite in {where}, for the {state.rollbacks}th time, although the learning rate "
+                f"was lowered to {self.plan.learning_rate * state.rate_factor:.2g}. Give a smaller learning_rate "
+                f"(it began at {self.plan.learning_rate:.2g}), scaling='standard' or 'quantile', or look for "
+                "extreme values in the data."
+            )
+        state.roll_back(self._good)
+        self._since_good = 0
+        state.rate_factor *= ROLLBACK_RATE
+        _warn(
+            f"The loss was not finite in {where}: went back to the last good step and lowered the learning rate "
+            f"to {self.plan.learning_rate * state.rate_factor:.2g}."
+        )
+
+    def _validate(self) -> float:
+        return math.nan if self.validation is None else self._evaluate(self.validation)[TOTAL]
+
+    @torch.no_grad()
+    def _evaluate(self, rows: Rows, limit: int | None = None) -> dict[str, float]:
+        """Mean losses over rows, as at inference: no corruption, no dropout."""
+        n = len(rows) if limit is None else min(limit, len(rows))
+        block = min(n, max(1024, self.plan.batch_size))
+        sums: dict[str, Tensor] = {}
+        for index in torch.arange(n).split(block):
+            batch = rows.take(index)
+            total, parts = self.step(batch.x, batch.mask)
+            _add(sums, {TOTAL: total, **parts}, len(index))
+        return {name: float(value) / n for name, value in sums.items()}
+
+    def _record(self, parts: dict[str, float], validation: float, start: float) -> dict[str, float]:
+        state = self.state
+        state.seconds += time.perf_counter() - start
+        terms = {name: value for name, value in parts.items() if name != TOTAL}
+        record = {
+            "epoch": state.epoch,
+            "train_loss": parts[TOTAL],
+            "validation_loss": validation,
+            "learning_rate": self.plan.rate(state.step - 1) * state.rate_factor if state.step else 0.0,
+            "seconds": state.seconds,
+            # Alone, the reconstruction is the training loss itself.
+            **(terms if len(terms) > 1 else {}),
+        }
+        state.records.append(record)
+        return record
+
+
+def _add(sums: dict[str, Tensor], values: dict[str, Tensor], weight: int = 1) -> None:
+    """Add values to their sums, on the device."""
+    for name, value in values.items():
+        value = value.detach() * weight
+        sums[name] = sums[name] + value if name in sums else value
+
+
+@contextmanager
+def _seeded(seed: int):
+    """Seed torch's own generator (dropout draws from it) and give the caller's back afterwards."""
+    before = torch.get_rng_state()
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RuntimeWarning, stacklevel=4)

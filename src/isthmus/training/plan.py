@@ -1,0 +1,116 @@
+"""What training does when a person does not say: batch, epochs, rate, patience, from the size of the data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+#: Steps that a small data set gets, and the rows up to which it counts as small.
+FEWEST_STEPS, SMALL = 3000, 4000
+#: Steps beyond which more rows bring no more steps.
+MOST_STEPS = 20_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that one run of training needs to know.
+
+    Parameters
+    ----------
+    batch_size : int
+        Rows a step.
+    max_epochs : int
+        Passes over the training rows.
+    learning_rate : float
+        Peak rate, reached after the warm-up.
+    weight_decay : float
+        Decoupled decay of the weights (not of biases, normalisation or the linear path).
+    patience : int or None
+        Epochs without improvement of the validation loss after which training stops; None: never.
+    warmup_steps : int
+        Steps over which the rate rises linearly.
+    clip_norm : float
+        Largest norm of the gradient.
+    seed : int
+        Of the shuffling, the corruption and the dropout.
+    steps_per_epoch : int
+        Full batches in the training rows.
+    constant_rate : bool, default=False
+        Whether the rate stays at its peak instead of falling.
+    """
+
+    batch_size: int
+    max_epochs: int
+    learning_rate: float
+    weight_decay: float
+    patience: int | None
+    warmup_steps: int
+    clip_norm: float
+    seed: int
+    steps_per_epoch: int
+    constant_rate: bool = False
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of a run that is not stopped early."""
+        return self.max_epochs * self.steps_per_epoch
+
+    def rate(self, step: int) -> float:
+        """Learning rate at a step, counted from 0: linear warm-up, then a cosine down to 1 % of the peak."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        if self.constant_rate:
+            return self.learning_rate
+        rest = max(1, self.total_steps - self.warmup_steps)
+        progress = min(1.0, (step - self.warmup_steps) / rest)
+        return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def default_batch_size(n_rows: int) -> int:
+    """Power of two that grows slowly with the rows: 128 up to 50,000, 1,024 from about 5 million."""
+    doublings = math.log2(max(1.0, n_rows / 50_000)) / 2
+    return int(min(1024, 128 * 2 ** math.ceil(max(0.0, doublings) - 1e-9)))
+
+
+def make_plan(
+    n_rows: int,
+    *,
+    batch_size: int | str,
+    max_epochs: int | str,
+    learning_rate: float | str,
+    weight_decay: float,
+    patience: int | str | None,
+    seed: int,
+    default_rate: float,
+) -> Plan:
+    """Fill in what is "auto".
+
+    Parameters
+    ----------
+    n_rows : int
+        Training rows, those held out not counted.
+    default_rate : float
+        Rate that suits the network at a batch of 128; larger batches raise it by the square root.
+    """
+    batch = default_batch_size(n_rows) if batch_size == "auto" else int(batch_size)
+    batch = min(batch, n_rows)
+    per_epoch = max(1, n_rows // batch)
+    if max_epochs == "auto":
+        steps = min(MOST_STEPS, FEWEST_STEPS * max(1.0, (n_rows / SMALL) ** 0.4))
+        epochs = max(2, math.ceil(steps / per_epoch))
+    else:
+        epochs = int(max_epochs)
+    rate = default_rate * max(1.0, (batch / 128) ** 0.5) if learning_rate == "auto" else float(learning_rate)
+    if patience == "auto":
+        patience = max(10, math.ceil(0.15 * epochs))
+    return Plan(
+        batch_size=batch,
+        max_epochs=epochs,
+        learning_rate=rate,
+        weight_decay=weight_decay,
+        patience=None if patience is None else int(patience),
+        warmup_steps=max(1, min(100, epochs * per_epoch // 20)),
+        clip_norm=1.0,
+        seed=seed,
+        steps_per_epoch=per_epoch,
+    )

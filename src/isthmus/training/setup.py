@@ -1,0 +1,135 @@
+"""Putting a network together for prepared rows, and starting its linear path at the principal components."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from isthmus.exceptions import ParameterError
+from isthmus.networks import Layout, Network, assemble, find_family
+from isthmus.objectives import Loss, Objective
+from isthmus.training.pca import PrincipalComponents
+
+OWN = "own"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a network is built from; JSON-able, so that a saved model can be built again.
+
+    Parameters
+    ----------
+    network : str
+        Name of a family, or "own" for a pair of modules of a person's own.
+    """
+
+    network: str
+    shape: tuple[int, ...]
+    latent_dim: int
+    code_dim: int
+    hidden: tuple[int, ...]
+    activation: str
+    code_activation: str
+    output_activation: str
+    dropout: float
+    mask_input: bool
+    linear_path: bool
+
+    def config(self) -> dict[str, Any]:
+        """Return the fields, JSON-able."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def restore(cls, config: dict[str, Any]) -> Architecture:
+        """Rebuild from `config()`."""
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()})
+
+    def build(self, pair: tuple[nn.Module, nn.Module] | None = None) -> Network:
+        """Make the network; `pair` is needed, and copied, where it is a person's own."""
+        layout = Layout(
+            shape=self.shape,
+            latent_dim=self.latent_dim,
+            code_dim=self.code_dim,
+            hidden=self.hidden,
+            activation=self.activation,
+            dropout=self.dropout,
+            mask_input=self.mask_input,
+            zero_start=self.linear_path,
+        )
+        if self.network == OWN:
+            if pair is None:
+                raise ParameterError("This network was made of a person's own modules: give them, network=(encoder, decoder).")
+            pair = copy.deepcopy(pair)
+        else:
+            pair = find_family(self.network, self.shape)[1].build(layout)
+        return assemble(
+            pair,
+            layout,
+            linear_path=self.linear_path,
+            code_activation=self.code_activation,
+            output_activation=self.output_activation,
+        )
+
+
+def start_at_pca(network: Network, pca: PrincipalComponents, loss: Loss) -> None:
+    """Start the linear path at the principal components; codes begin with unit variance."""
+    if network.linear is None:
+        return
+    scale = pca.variances.sqrt()
+    largest = float(scale.max()) if len(scale) else 0.0
+    scale = scale.clamp(min=1e-3 * largest) if largest > 0 else torch.ones_like(scale)
+    output_mean = None
+    if loss.unit_interval:
+        output_mean = pca.mean.clamp(0.02, 0.98).logit()
+    weight = network.linear.encoder.weight
+    network.linear.start(
+        pca.mean.to(weight),
+        pca.components.to(weight),
+        scale.to(weight),
+        slope=loss.start_slope,
+        output_mean=None if output_mean is None else output_mean.to(weight),
+    )
+
+
+def check_own_pair(network: Network, architecture: Architecture, objective: Objective) -> None:
+    """Send two rows of zeros through a person's own modules, so that a wrong shape is named before training.
+
+    Raises
+    ------
+    ParameterError
+        If a module fails, or gives another shape than it must.
+    """
+    parameter = next(network.parameters(), None)
+    if parameter is None:
+        raise ParameterError("network=(encoder, decoder) has no parameters: there is nothing to train.")
+    x = torch.zeros(2, *architecture.shape, dtype=parameter.dtype, device=parameter.device)
+    network.eval()
+    with torch.no_grad():
+        try:
+            h = network.encode(x)
+        except Exception as error:
+            raise ParameterError(
+                f"The encoder of network=(encoder, decoder) failed on a batch of shape {tuple(x.shape)}: {error}"
+            ) from error
+        if tuple(h.shape) != (2, architecture.code_dim):
+            raise ParameterError(
+                f"The encoder of network=(encoder, decoder) gave shape {tuple(h.shape)} for a batch of shape "
+                f"{tuple(x.shape)}; expected (2, {architecture.code_dim}): set latent_dim to what it gives, or flatten it."
+            )
+        z = objective.encode(h)
+        try:
+            x_hat = network.decode(z)
+        except Exception as error:
+            raise ParameterError(
+                f"The decoder of network=(encoder, decoder) failed on codes of shape {tuple(z.shape)}: {error}"
+            ) from error
+        if x_hat.shape != x.shape:
+            raise ParameterError(
+                f"The decoder of network=(encoder, decoder) gave shape {tuple(x_hat.shape)} for codes of shape "
+                f"{tuple(z.shape)}; expected {tuple(x.shape)}."
+            )
+    network.train()

@@ -1,0 +1,58 @@
+"""Holding some of the rows out, to see when training should stop."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isthmus.data import Prepared, Rows
+
+#: With fewer rows than this nothing is held out: a handful of rows tells nothing.
+FEWEST_TO_SPLIT = 20
+
+
+def held_out(n_rows: int, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the rows to train on and those to hold out, both in ascending order; none held out of under 20 rows."""
+    n_out = round(n_rows * fraction)
+    if n_rows < FEWEST_TO_SPLIT or n_out == 0:
+        return np.arange(n_rows), np.arange(0)
+    order = rng.permutation(n_rows)
+    return np.sort(order[n_out:]), np.sort(order[:n_out])
+
+
+class SubsetRows:
+    """Some of the rows of another source.
+
+    Parameters
+    ----------
+    rows : Rows
+    index : int ndarray of shape (m,)
+    """
+
+    def __init__(self, rows: Rows, index: np.ndarray):
+        self.rows = rows
+        self.index = torch.from_numpy(index)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one prepared item."""
+        return self.rows.shape
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether `take` gives a mask."""
+        return self.rows.has_mask
+
+    def take(self, index: Tensor, out: Prepared | None = None) -> Prepared:
+        """Give the rows at places `index` of the subset."""
+        return self.rows.take(self.index[index], out)
+
+    def to(self, device: torch.device | str) -> Self:
+        """Give the same rows with their batches on another device."""
+        return type(self)(self.rows.to(device), self.index.numpy())

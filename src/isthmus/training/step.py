@@ -1,0 +1,45 @@
+"""The one training step, with its fixed places."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from isthmus.networks import Network
+from isthmus.objectives import Loss, Objective
+
+RECONSTRUCTION = "reconstruction"
+
+
+class Step:
+    """The loss of one batch: corrupt, encode, code, decode, reconstruction loss plus the objective's terms.
+
+    Parameters
+    ----------
+    network : Network
+    objective : Objective
+    loss : Loss
+    precision : str
+        "bf16" runs the network under autocast; the losses stay in float32.
+    """
+
+    def __init__(self, network: Network, objective: Objective, loss: Loss, precision: str = "float32"):
+        self.network = network
+        self.objective = objective
+        self.loss = loss
+        self.half = precision == "bf16"
+
+    def __call__(
+        self, x: Tensor, mask: Tensor | None, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the total loss and its parts by name; without a generator nothing is corrupted."""
+        seen = x if generator is None else self.objective.corrupt(x, mask, generator)
+        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.half):
+            z, terms = self.objective.code(self.network.encode(seen, mask))
+            output = self.network.decode(z)
+        reconstruction = self.loss(output.to(x.dtype), x, mask)
+        parts = {RECONSTRUCTION: reconstruction, **terms}
+        total = reconstruction
+        for term in terms.values():
+            total = total + term
+        return total, parts
