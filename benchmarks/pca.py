@@ -29,7 +29,7 @@ def tabular(path: Path, seed: int) -> tuple[np.ndarray, np.ndarray]:
         X = file["X"][file["y"] == 0].astype(np.float64)
     order = np.random.default_rng(seed).permutation(len(X))
     train, test = np.split(X[order], [int(0.75 * len(X))])
-    varies = train.std(0) > 0
+    varies = np.ptp(train, axis=0) > 0
     train, test = train[:, varies], test[:, varies]
     mean, scale = train.mean(0), train.std(0)
     return (train - mean) / scale, (test - mean) / scale
@@ -67,7 +67,18 @@ def main() -> None:
     warnings.simplefilter("ignore", RuntimeWarning)
     console = Console(width=110)
     table = Table(title="Held-out mean squared error, ours over PCA's at the same code size")
-    for column in ("set", "rows", "columns", "code", "PCA", "ours", "ratio", "worst seed", "epochs", "fit, s"):
+    for column in (
+        "set",
+        "rows",
+        "columns",
+        "code",
+        "PCA",
+        "ours",
+        "ratio",
+        "worst seed",
+        "epochs",
+        "fit, s",
+    ):
         table.add_column(column, justify="left" if column == "set" else "right")
     ratios = []
     for path in sorted((arguments.data / "adbench").glob("*.npz")):

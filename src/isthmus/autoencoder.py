@@ -2,71 +2,36 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import check_random_state
+from torch import nn
 
 from isthmus import parameters as check
 from isthmus import persistence
-from isthmus.data import Raw, as_raw
-from isthmus.exceptions import DataError, ParameterError
-from isthmus.networks import ACTIVATIONS
+from isthmus.codec import Codec
+from isthmus.data import Raw, Rows, as_raw
+from isthmus.objectives import Objective
 from isthmus.training import fit as training
 from isthmus.training.callbacks import as_callbacks
 from isthmus.training.checkpoints import Checkpoints
-from isthmus.training.density import CodeDensity
-from isthmus.training.devices import PRECISIONS
 from isthmus.training.partial import PartialFit
+from isthmus.training.split import SubsetRows, held_out
 
 #: Training codes that are kept, so that `sample` can fit its density.
 CODES_KEPT = 5000
 
-_ACTIVATION = (check.word(*ACTIVATIONS), f"one of {', '.join(map(repr, ACTIVATIONS))}")
-_EXPECTED: dict[str, tuple[check.Check, str]] = {
-    "latent_dim": (check.either(check.whole(1), check.AUTO), "a whole number from 1 on, or 'auto'"),
-    "kind": (lambda v: isinstance(v, str), "the name of a kind of data, or 'auto'"),
-    "network": (
-        lambda v: isinstance(v, str) or check.modules(v),
-        "'auto', 'dense', 'conv', 'lstm', 'gru', or a pair (encoder, decoder) of nn.Modules",
-    ),
-    "hidden": (check.either(check.sizes, check.AUTO), "'auto' or a tuple of whole numbers, such as (256, 64)"),
-    "activation": _ACTIVATION,
-    "code_activation": _ACTIVATION,
-    "output_activation": _ACTIVATION,
-    "dropout": (check.number(0, 1), "a number from 0 to below 1"),
-    "linear_path": (check.either(check.flag, check.AUTO), "'auto', True or False"),
-    "loss": (check.word("auto", "mse", "mae", "huber", "bce"), "'auto', 'mse', 'mae', 'huber' or 'bce'"),
-    "scaling": (
-        check.word("auto", "standard", "minmax", "quantile", "none"),
-        "'auto', 'standard', 'minmax', 'quantile' or 'none'",
-    ),
-    "max_epochs": (check.either(check.whole(0), check.AUTO), "a whole number from 0 on, or 'auto'"),
-    "batch_size": (check.either(check.whole(1), check.AUTO), "a whole number from 1 on, or 'auto'"),
-    "learning_rate": (check.either(check.number(0, open_left=True), check.AUTO), "a number above 0, or 'auto'"),
-    "weight_decay": (check.number(0), "a number from 0 on"),
-    "patience": (check.either(check.whole(1), check.nothing, check.AUTO), "a whole number from 1 on, None or 'auto'"),
-    "validation_fraction": (check.number(0, 1), "a number from 0 to below 1"),
-    "device": (lambda v: isinstance(v, str), "'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'"),
-    "precision": (check.word(*PRECISIONS), f"one of {', '.join(map(repr, PRECISIONS))}"),
-    "warm_start": (check.flag, "True or False"),
-    "checkpoint": (check.either(check.nothing, lambda v: isinstance(v, (str, PathLike))), "None or a folder"),
-    "checkpoint_every": (check.whole(1), "a whole number of epochs from 1 on"),
-    "verbose": (check.either(check.whole(0), check.flag), "0, 1 or 2"),
-}
 
-
-class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Autoencoder(Codec):
     """Autoencoder for vectors, numeric tables, pictures and sequences of one length.
 
     A network squeezes each row into a short code and makes the row from the code again. Beside the non-linear
     path stands a linear one that starts at the solution of PCA, and that starting point is itself a candidate
-    for the best weights: with the squared error the result reconstructs the held-out rows at least as well as
-    PCA of the same size.
+    for the best weights: with the squared error the result reconstructs the held-out rows at least as well as PCA of
+    the same size.
 
     Parameters
     ----------
@@ -99,8 +64,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Of each column (of each channel, for pictures and sequences). "auto": "standard", but "none" where every
         value is 0 or 1 and "minmax" for `loss="bce"` on other values.
     max_epochs : int or "auto", default="auto"
-        Passes over the training rows; 0 gives the starting point. "auto": enough for 3,000 steps up to 4,000
-        rows, growing to 20,000 steps, at least 2 epochs.
+        Passes over the training rows; 0 gives the starting point. "auto": enough for 3,000 steps on 4,000 rows,
+        growing as the rows to the power 0.4 (300 to 20,000 steps, at least 2 epochs).
     batch_size : int or "auto", default="auto"
         Rows a step. "auto": 128 up to 50,000 rows, growing to 1,024.
     learning_rate : float or "auto", default="auto"
@@ -124,8 +89,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     checkpoint : str, path or None, default=None
         Folder in which the state of training is kept; a fit that was killed goes on from it when started
         again. With it, `random_state=None` means a seed that follows from the data.
-    checkpoint_every : int, default=1
-        Epochs between two checkpoints, which are also at least 10 seconds apart.
+    checkpoint_every : int or str, default="10s"
+        Epochs between two checkpoints, or seconds ("30s"; it is written at the end of an epoch).
     callbacks : list, default=None
         Callbacks, or functions of an epoch's record (a dict), called after each epoch; one that returns True
         stops training.
@@ -146,7 +111,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     gradient_norms_ : dict of list
         Norm of the gradient of each layer at the end of each epoch.
     best_epoch_ : int
-        Epoch whose weights were kept; 0 is the starting point.
+        Epoch whose weights were kept: that of the least validation loss, if it is below the start's by more than
+        one standard error; else 0, the starting point.
     stopped_ : {"max_epochs", "patience", "callback", "interrupted"}
         Why training ended.
     comparison_ : dict
@@ -156,7 +122,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     network_ : isthmus.networks.Network
     preparation_ : isthmus.data.Preparation
     pca_ : isthmus.training.pca.PrincipalComponents
-        PCA of the same size on the same prepared rows.
+        PCA of the same size on the same prepared rows, those trained on.
     n_features_in_ : int
         Number of columns, or of values in one item.
     feature_names_in_ : ndarray of str
@@ -164,8 +130,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     Notes
     -----
-    The preparation and the PCA are fitted on all rows given to `fit`; the held-out part of them chooses the
-    epoch. Rows of `validation=` are never fitted on.
+    Scaling, PCA and weights are learnt from the training rows alone: the held-out rows choose the epoch. Where no
+    epoch beats the start, the model is PCA, and is then fitted on all rows.
 
     References
     ----------
@@ -183,33 +149,33 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def __init__(
         self,
-        latent_dim="auto",
+        latent_dim: int | str = "auto",
         *,
-        kind="auto",
-        objective=None,
-        network="auto",
-        hidden="auto",
-        activation="silu",
-        code_activation="linear",
-        output_activation="linear",
-        dropout=0.0,
-        linear_path="auto",
-        loss="auto",
-        scaling="auto",
-        max_epochs="auto",
-        batch_size="auto",
-        learning_rate="auto",
-        weight_decay=0.01,
-        patience="auto",
-        validation_fraction=0.1,
-        random_state=None,
-        device="auto",
-        precision="auto",
-        warm_start=False,
-        checkpoint=None,
-        checkpoint_every=1,
-        callbacks=None,
-        verbose=0,
+        kind: str = "auto",
+        objective: Objective | Sequence[Objective] | None = None,
+        network: str | tuple[nn.Module, nn.Module] = "auto",
+        hidden: Sequence[int] | str = "auto",
+        activation: str = "silu",
+        code_activation: str = "linear",
+        output_activation: str = "linear",
+        dropout: float = 0.0,
+        linear_path: bool | str = "auto",
+        loss: str = "auto",
+        scaling: str = "auto",
+        max_epochs: int | str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate: float | str = "auto",
+        weight_decay: float = 0.01,
+        patience: int | str | None = "auto",
+        validation_fraction: float = 0.1,
+        random_state: int | np.random.RandomState | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        warm_start: bool = False,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: int | str = "10s",
+        callbacks: Sequence[Any] | None = None,
+        verbose: int = 0,
     ):
         self.latent_dim = latent_dim
         self.kind = kind
@@ -271,30 +237,34 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         raw = as_raw(X, kind=self.kind)
         seed = self._seed(raw)
         again = self.warm_start and hasattr(self, "network_")
+        held = None if validation is None else as_raw(validation, kind=raw.kind)
+        learnt, out = held_out(len(raw), self.validation_fraction if held is None else 0.0, seed)
         if again:
             model = self._model
             rows = model.preparation.rows(raw, model.dtype).to(model.device)
         else:
-            model, rows = training.set_up(params, raw, seed)
-        other = None
-        if validation is not None:
-            held = as_raw(validation, kind=raw.kind)
-            other = model.preparation.rows(held, model.dtype).to(model.device)
-        train, judged, out = training.split_rows(rows, other, self.validation_fraction, seed)
+            model, rows = training.set_up(params, raw, seed, learnt if len(out) else None)
+        train: Rows = SubsetRows(rows, learnt) if len(out) else rows
+        judged: Rows | None = SubsetRows(rows, out) if len(out) else None
+        if held is not None:
+            judged = model.preparation.rows(held, model.dtype).to(model.device)
         plan = training.plan_for(model, params, len(train), seed)
         checkpoints = None
         if self.checkpoint is not None:
             run_of = training.fingerprint(params, raw, seed)
             checkpoints = Checkpoints(self.checkpoint, run_of, self.checkpoint_every)
         callbacks = as_callbacks(self.callbacks, self.verbose)
-        state = training.run(model, plan, train, judged, callbacks, checkpoints)
-        self._set_model(model)
-        self._set_record(state)
         self.chosen_ = persistence.chosen(model, plan)
-        self.n_rows_ = len(raw)
-        self.validation_rows_ = out
+        about = {"parameters": params, "chosen": self.chosen_}
+        state = training.run(model, plan, train, judged, callbacks, checkpoints, about)
         split = "training" if judged is None else "validation"
         self.comparison_ = training.beside_pca(model, train if judged is None else judged, split)
+        if state.best_epoch == 0 and len(out) and model.architecture.linear_path and not again:
+            training.return_to_pca(model, rows, seed)
+        self._set_model(model)
+        self._set_record(state)
+        self.n_rows_ = len(raw)
+        self.validation_rows_ = out if len(out) else None
         self._keep_codes(raw, seed)
         self._partial = None
         return self
@@ -339,7 +309,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _checked_parameters(self) -> dict[str, Any]:
         params = self.get_params(deep=False)
-        check.check_parameters(type(self).__name__, params, _EXPECTED)
+        check.check_parameters(type(self).__name__, params, check.AUTOENCODER)
         training.as_objective(self.objective)
         return params
 
@@ -374,165 +344,3 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _keep_codes(self, raw: Raw, seed: int) -> None:
         rows = np.random.default_rng(seed).permutation(len(raw))[:CODES_KEPT]
         self._codes = self._inference.codes(raw.take(np.sort(rows))).astype(np.float32)
-
-    # Use -------------------------------------------------------------------------------------------------------------
-
-    def transform(self, X: Any) -> Any:
-        """Encode rows.
-
-        Parameters
-        ----------
-        X : same as in fit
-
-        Returns
-        -------
-        ndarray of shape (n, latent_dim_)
-            Codes, the same at every call; float32 for data in float32. `set_output` gives frames.
-        """
-        check_is_fitted(self)
-        return self._inference.codes(self._given(X))
-
-    def inverse_transform(self, Z: Any) -> Any:
-        """Decode codes, in the person's own units, names and types.
-
-        Parameters
-        ----------
-        Z : array or frame of shape (n, latent_dim_)
-
-        Returns
-        -------
-        ndarray or frame, like what was fitted on
-        """
-        check_is_fitted(self)
-        codes = check_array(Z, dtype=[np.float64, np.float32], estimator=self, input_name="Z")
-        if codes.shape[1] != self.latent_dim_:
-            raise DataError(
-                f"Z has {codes.shape[1]} columns, but the codes of this {type(self).__name__} have {self.latent_dim_}; "
-                "give what transform returned."
-            )
-        return self.preparation_.give_back(self._inference.values(codes))
-
-    def reconstruct(self, X: Any) -> Any:
-        """Encode rows and decode them again: the same container, units and types as X."""
-        check_is_fitted(self)
-        raw = self._given(X)
-        return self.preparation_.give_back(self._inference.reconstruct(raw), raw)
-
-    def reconstruct_prepared(self, prepared: Any) -> Any:
-        """Encode and decode rows in prepared units: a `Prepared` to a Tensor of shape (n, *shape)."""
-        check_is_fitted(self)
-        return self._inference.decode(self._inference.encode(prepared.to(self._model.device))).cpu()
-
-    def reconstruction_error(self, X: Any, per: str = "row") -> np.ndarray:
-        """Loss of the reconstruction in prepared units (standard deviations squared, for "mse" and "standard").
-
-        Parameters
-        ----------
-        X : same as in fit
-        per : {"row", "cell"}, default="row"
-
-        Returns
-        -------
-        ndarray of shape (n,) or of X's shape
-            The mean over the observed values of each row; or each value's own, NaN where it is missing.
-        """
-        check_is_fitted(self)
-        if per not in ("row", "cell"):
-            raise ParameterError(f"per={per!r} cannot be used; expected 'row' or 'cell'.")
-        raw = self._given(X)
-        parts = [self._inference.cell_losses(prepared).cpu() for _, prepared in self._inference.blocks(raw)]
-        if per == "row":
-            return np.concatenate([part.flatten(1).nanmean(1).numpy() for part in parts])
-        return np.concatenate([self.preparation_.backward(part.numpy(), raw.item_shape) for part in parts])
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """Share of the variance of X about the training mean that the reconstruction explains: at most 1.
-
-        Parameters
-        ----------
-        X : same as in fit
-        y : ignored
-
-        Returns
-        -------
-        float
-            1 - squared error / variance, in prepared units, over all observed values; NaN without variance.
-        """
-        check_is_fitted(self)
-        error = total = 0.0
-        for _, prepared in self._inference.blocks(self._given(X)):
-            x = prepared.x.double()
-            seen = 1.0 if prepared.mask is None else prepared.mask
-            mean = self.pca_.mean.to(x).reshape(x.shape[1:])
-            output = self._inference.decode(self._inference.encode(prepared))
-            error += float(((output.double() - x).square() * seen).sum())
-            total += float(((x - mean).square() * seen).sum())
-        if total == 0:
-            return 1.0 if error == 0 else float("nan")
-        return 1 - error / total
-
-    def sample(self, n: int = 1, random_state: Any = None) -> Any:
-        """Make new rows: codes drawn from a Gaussian mixture on training codes, decoded.
-
-        The number of components is chosen by BIC.
-
-        Parameters
-        ----------
-        n : int, default=1
-        random_state : int, RandomState instance or None, default=None
-
-        Returns
-        -------
-        ndarray or frame, like what was fitted on, of n rows
-        """
-        check_is_fitted(self)
-        if not check.whole(1)(n):
-            raise ParameterError(f"n={n!r} cannot be used; expected a whole number from 1 on.")
-        codes = CodeDensity(self._codes).sample(int(n), check_random_state(random_state))
-        return self.preparation_.give_back(self._inference.values(codes.astype(self._codes.dtype)))
-
-    def _given(self, X: Any) -> Raw:
-        """Take rows of the kind fitted on; their names are checked where they are prepared."""
-        raw = as_raw(X, kind=self.kind_)
-        if raw.names is None and hasattr(self, "feature_names_in_"):
-            name = type(self).__name__
-            warnings.warn(
-                f"X does not have valid feature names, but {name} was fitted with feature names", stacklevel=3
-            )
-        return raw
-
-    # Files -----------------------------------------------------------------------------------------------------------
-
-    def save(self, path: str | PathLike[str], *, overwrite: bool = True) -> None:
-        """Write the model as a folder, whole or not at all; `isthmus.load` reads it.
-
-        Parameters
-        ----------
-        path : str or path
-        overwrite : bool, default=True
-            Whether a model that is there already may be replaced. Anything else there never is.
-
-        Raises
-        ------
-        ModelFileError
-            If the place cannot be written, or holds something that is not a model.
-        """
-        check_is_fitted(self)
-        persistence.save(self, path, overwrite=overwrite)
-
-    # scikit-learn ----------------------------------------------------------------------------------------------------
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.latent_dim_
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "network_")
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.sparse = True
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

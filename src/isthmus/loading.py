@@ -13,9 +13,7 @@ from isthmus.storage import read_folder
 ESTIMATORS: dict[str, type[Autoencoder]] = {"Autoencoder": Autoencoder}
 
 
-def load(
-    path: str | PathLike[str], *, device: str = "auto", objective: Any = None, network: Any = None
-) -> Autoencoder:
+def load(path: str | PathLike[str], *, device: str = "auto", objective: Any = None, network: Any = None) -> Autoencoder:
     """Read a model that `save` wrote. No code from the folder is run.
 
     Parameters

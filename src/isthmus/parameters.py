@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 from torch import nn
 
 from isthmus.exceptions import ParameterError
+from isthmus.networks import ACTIVATIONS
+from isthmus.training.checkpoints import seconds_of
+from isthmus.training.devices import PRECISIONS
 
 Check = Callable[[Any], bool]
 
 
 def whole(least: int) -> Check:
     """Make a check for whole numbers from `least` on."""
-    return lambda v: isinstance(v, numbers.Integral) and not isinstance(v, bool) and v >= least
+    return lambda v: isinstance(v, numbers.Integral) and not isinstance(v, bool) and int(v) >= least
 
 
 def number(least: float, below: float = float("inf"), *, open_left: bool = False) -> Check:
@@ -24,6 +28,7 @@ def number(least: float, below: float = float("inf"), *, open_left: bool = False
     def check(v: Any) -> bool:
         if not isinstance(v, numbers.Real) or isinstance(v, bool):
             return False
+        v = float(v)
         return (v > least if open_left else v >= least) and v < below
 
     return check
@@ -80,3 +85,41 @@ def check_parameters(estimator: str, given: Mapping[str, Any], expected: Mapping
     for name, (check, words) in expected.items():
         if not check(given[name]):
             raise ParameterError(f"{estimator}: {name}={given[name]!r} cannot be used; expected {words}.")
+
+
+_ACTIVATION = (word(*ACTIVATIONS), f"one of {', '.join(map(repr, ACTIVATIONS))}")
+#: What each parameter of `Autoencoder` may be.
+AUTOENCODER: dict[str, tuple[Check, str]] = {
+    "latent_dim": (either(whole(1), AUTO), "a whole number from 1 on, or 'auto'"),
+    "kind": (lambda v: isinstance(v, str), "the name of a kind of data, or 'auto'"),
+    "network": (
+        lambda v: isinstance(v, str) or modules(v),
+        "'auto', 'dense', 'conv', 'lstm', 'gru', or a pair (encoder, decoder) of nn.Modules",
+    ),
+    "hidden": (either(sizes, AUTO), "'auto' or a tuple of whole numbers, such as (256, 64)"),
+    "activation": _ACTIVATION,
+    "code_activation": _ACTIVATION,
+    "output_activation": _ACTIVATION,
+    "dropout": (number(0, 1), "a number from 0 to below 1"),
+    "linear_path": (either(flag, AUTO), "'auto', True or False"),
+    "loss": (word("auto", "mse", "mae", "huber", "bce"), "'auto', 'mse', 'mae', 'huber' or 'bce'"),
+    "scaling": (
+        word("auto", "standard", "minmax", "quantile", "none"),
+        "'auto', 'standard', 'minmax', 'quantile' or 'none'",
+    ),
+    "max_epochs": (either(whole(0), AUTO), "a whole number from 0 on, or 'auto'"),
+    "batch_size": (either(whole(1), AUTO), "a whole number from 1 on, or 'auto'"),
+    "learning_rate": (either(number(0, open_left=True), AUTO), "a number above 0, or 'auto'"),
+    "weight_decay": (number(0), "a number from 0 on"),
+    "patience": (either(whole(1), nothing, AUTO), "a whole number from 1 on, None or 'auto'"),
+    "validation_fraction": (number(0, 1), "a number from 0 to below 1"),
+    "device": (lambda v: isinstance(v, str), "'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'"),
+    "precision": (word(*PRECISIONS), f"one of {', '.join(map(repr, PRECISIONS))}"),
+    "warm_start": (flag, "True or False"),
+    "checkpoint": (either(nothing, lambda v: isinstance(v, (str, PathLike))), "None or a folder"),
+    "checkpoint_every": (
+        either(whole(1), lambda v: seconds_of(v) is not None),
+        "a whole number of epochs from 1 on, or seconds such as '30s'",
+    ),
+    "verbose": (either(whole(0), flag), "0, 1 or 2"),
+}

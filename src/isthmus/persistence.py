@@ -17,6 +17,7 @@ from isthmus.data import PREPARATIONS
 from isthmus.exceptions import ModelFileError, ParameterError
 from isthmus.objectives import make_loss
 from isthmus.storage import Stored, model_card, write_folder
+from isthmus.training.devices import choose_device
 from isthmus.training.fit import Model, as_objective
 from isthmus.training.pca import PrincipalComponents
 from isthmus.training.plan import Plan
@@ -53,7 +54,7 @@ def chosen(model: Model, plan: Plan) -> dict[str, Any]:
     }
 
 
-def save(estimator: Autoencoder, path: str | PathLike[str], *, overwrite: bool) -> None:
+def save(estimator: Any, path: str | PathLike[str], *, overwrite: bool) -> None:
     """Write a fitted estimator as a folder."""
     model = estimator._model
     rows = estimator.validation_rows_
@@ -93,7 +94,7 @@ def load_into(
     config, tensors = stored.config, stored.tensors
     try:
         architecture = Architecture.restore(config["architecture"])
-        params = {k: tuple(v) if isinstance(v, list) else v for k, v in config["parameters"].items()}
+        params: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config["parameters"].items()}
         if config["own_objective"] is not None and objective is None:
             raise ParameterError(
                 f"The model in {str(path)!r} was fitted with the objective {config['own_objective']}: loading runs no "
@@ -125,8 +126,6 @@ def load_into(
 
 
 def _model(stored: Stored, architecture: Architecture, objective: Any, network: Any, device: str) -> Model:
-    from isthmus.training.devices import choose_device
-
     config = stored.config
     preparation = PREPARATIONS[stored.preparation["kind"]].restore(stored.preparation, stored.arrays)
     built = architecture.build(network)
@@ -160,7 +159,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def _parameters(estimator: Autoencoder) -> dict[str, Any]:
+def _parameters(estimator: Any) -> dict[str, Any]:
     """Parameters as JSON can hold them; what cannot be held is given again to `load`."""
     kept = {}
     for name, value in estimator.get_params(deep=False).items():
@@ -176,9 +175,10 @@ def _parameters(estimator: Autoencoder) -> dict[str, Any]:
     return kept
 
 
-def _schema(estimator: Autoencoder) -> dict[str, Any]:
+def _schema(estimator: Any) -> dict[str, Any]:
     schema = estimator.schema_
     shown: dict[str, Any] = {"kind": schema.kind, "shape": list(schema.item_shape), "dtype": schema.dtype}
     if schema.names is not None:
-        shown["columns"] = [list(pair) for pair in zip(schema.names, schema.column_dtypes or (), strict=False)]
+        dtypes = schema.column_dtypes or (schema.dtype,) * len(schema.names)
+        shown["columns"] = [list(pair) for pair in zip(schema.names, dtypes, strict=True)]
     return shown

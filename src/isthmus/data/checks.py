@@ -104,8 +104,7 @@ def as_numbers(values: np.ndarray, origin: str) -> np.ndarray:
                 f"{place(position)} (counted from 0). Replace it, or drop its column."
             ) from None
     raise DataError(
-        f"{_sentence(origin)} holds numbers written as text (dtype {values.dtype}). Convert it with "
-        "X.astype(float)."
+        f"{_sentence(origin)} holds numbers written as text (dtype {values.dtype}). Convert it with X.astype(float)."
     )
 
 
@@ -138,9 +137,7 @@ def _number(value: Any, position: Position, origin: str) -> float:
 
 def place(position: Position) -> str:
     """Give a position in an array of unknown kind in words."""
-    return f"row {position[0]}" + "".join(
-        f", {'column' if len(position) == 2 else 'index'} {i}" for i in position[1:]
-    )
+    return f"row {position[0]}" + "".join(f", {'column' if len(position) == 2 else 'index'} {i}" for i in position[1:])
 
 
 def refuse_infinite(values: Values, origin: str, cell: Callable[[Position], str]) -> None:
@@ -173,9 +170,7 @@ def _first_infinite(values: Values) -> Position | None:
     return None
 
 
-def refuse_too_large(
-    out: np.ndarray, first_row: int, origin: str, cell: Callable[[Position], str]
-) -> NoReturn:
+def refuse_too_large(out: np.ndarray, first_row: int, origin: str, cell: Callable[[Position], str]) -> NoReturn:
     """Say which value of a prepared piece is beyond the range of its dtype."""
     bad = np.argwhere(~np.isfinite(out))[0]
     raise DataError(

@@ -27,9 +27,7 @@ def as_frame(X: Any, origin: str) -> nw.DataFrame[Any] | None:
             return frame
     except nw.exceptions.DuplicateError as error:
         said = " ".join(str(error).split())
-        raise DataError(
-            f"{origin} has more than one column of the same name. Rename them. ({said})"
-        ) from error
+        raise DataError(f"{origin} has more than one column of the same name. Rename them. ({said})") from error
     return None
 
 
@@ -38,8 +36,7 @@ def refuse_duplicates(names: Sequence[Any], origin: str) -> None:
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise DataError(
-            f"{origin} has more than one column named {listed(twice)}. Rename them, so that each can be "
-            "told apart."
+            f"{origin} has more than one column named {listed(twice)}. Rename them, so that each can be told apart."
         )
 
 
@@ -61,15 +58,17 @@ def from_frame(frame: nw.DataFrame[Any], origin: str, columns: Names = None, dro
         Of kind "table".
     """
     kept = _choose(list(frame.columns), columns, drop, origin)
-    aside = [name for name in frame.columns if name not in set(kept)]
+    wanted = set(kept)
+    aside = [name for name in frame.columns if name not in wanted]
     extra = {str(name): frame[name].to_numpy() for name in aside}
+    n = len(frame)  # a frame without columns forgets it
     frame = frame.select([nw.col(name) for name in kept]) if aside or columns is not None else frame
     native = frame.to_native()
     pandas_like = frame.implementation.is_pandas_like()
     all_text = all(isinstance(name, str) for name in kept)
     plain = all(type(name) in (int, str) for name in kept)
     return Raw(
-        values=_values(frame, origin) if len(kept) else np.empty((len(frame), 0)),
+        values=_values(frame, origin) if len(kept) else np.empty((n, 0)),
         kind="table",
         names=tuple(kept) if all_text and kept else None,
         container=_container(frame),
@@ -89,9 +88,7 @@ def _choose(names: list[Any], columns: Names, drop: Names, origin: str) -> list[
         found = []
         for name in [asked] if isinstance(asked, str) else list(asked or ()):
             if str(name) not in by_text:
-                raise DataError(
-                    f"{parameter}={str(name)!r}: {origin} has no such column. {near(name, list(by_text))}"
-                )
+                raise DataError(f"{parameter}={str(name)!r}: {origin} has no such column. {near(name, list(by_text))}")
             found.append(by_text[str(name)])
         return found
 
@@ -122,16 +119,15 @@ def _values(frame: nw.DataFrame[Any], origin: str) -> np.ndarray:
         kinds = {dtype.kind if isinstance(dtype, np.dtype) else "?" for dtype in native.dtypes}
         if kinds <= set("iuf") or kinds == {"b"}:
             return native.to_numpy()  # one block, often without a copy
-    columns = [_column(frame, name, origin) for name in frame.columns]
+    columns = [_column(column, origin) for column in frame.iter_columns()]
     out = np.empty((len(frame), len(columns)), dtype=np.result_type(*(c.dtype for c in columns)), order="F")
     for j, column in enumerate(columns):
         out[:, j] = column
     return out
 
 
-def _column(frame: nw.DataFrame[Any], name: Any, origin: str) -> np.ndarray:
+def _column(column: nw.Series[Any], origin: str) -> np.ndarray:
     """One column as numbers, or an error that says why it is none."""
-    column = frame[name]
     dtype = column.dtype
     if column.null_count() == len(column):
         return np.full(len(column), np.nan)
@@ -145,12 +141,12 @@ def _column(frame: nw.DataFrame[Any], name: Any, origin: str) -> np.ndarray:
             return as_numbers(np.asarray(column.to_numpy(), dtype=object), origin)
         except NotNumericError:
             pass  # said with the column's name below
-    raise _not_numeric(column, name, origin)
+    raise _not_numeric(column, origin)
 
 
-def _not_numeric(column: nw.Series[Any], name: Any, origin: str) -> DataError:
+def _not_numeric(column: nw.Series[Any], origin: str) -> DataError:
     """Say which column is not numeric, by its first value that is no number, and what to do."""
-    values = column.to_list()
+    name, values = column.name, column.to_list()
     number = [_is_number(value) for value in values]
     first = next((i for i, yes in enumerate(number) if yes is False), None)
     numbers = sum(yes is True for yes in number)

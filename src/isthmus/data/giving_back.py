@@ -149,9 +149,7 @@ def _polars(values: np.ndarray, schema: Schema, index: Any = None) -> Any:
     for j, (name, said) in enumerate(zip(_names(values, schema), dtypes, strict=True)):
         dtype = getattr(pl, said, pl.Float64)
         arrow = _arrow_column(values[:, j], {"Float32": "float", "Boolean": "bool"}.get(said, said.lower()))
-        columns[name] = pl.Series(name, arrow).cast(
-            dtype if dtype.is_numeric() or dtype == pl.Boolean else pl.Float64
-        )
+        columns[name] = pl.Series(name, arrow).cast(dtype if dtype.is_numeric() or dtype == pl.Boolean else pl.Float64)
     return pl.DataFrame(columns)
 
 

@@ -18,9 +18,7 @@ from isthmus.data.readers import read
 from isthmus.exceptions import ParameterError
 
 
-def as_raw(
-    X: Any, *, kind: str = "auto", size: Size = None, columns: Names = None, drop: Names = None
-) -> Raw:
+def as_raw(X: Any, *, kind: str = "auto", size: Size = None, columns: Names = None, drop: Names = None) -> Raw:
     """Take whatever a person brings as rows of numbers of a known kind.
 
     Parameters

@@ -97,9 +97,7 @@ def _range(values: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.n
     return np.where(seen, low, np.nan), np.where(seen, high, np.nan), count
 
 
-def _sums(
-    values: np.ndarray, width: int, middle: np.ndarray, half: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _sums(values: np.ndarray, width: int, middle: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sum and sum of squares of (value - middle) / half over the observed cells."""
     total, square = np.zeros(width), np.zeros(width)
     may_miss = values.dtype.kind == "f"
@@ -129,9 +127,7 @@ def _sparse_range(values: Csr) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.where(count > 0, low, np.nan), np.where(count > 0, high, np.nan), count
 
 
-def _sparse_sums(
-    values: Csr, width: int, middle: np.ndarray, half: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _sparse_sums(values: Csr, width: int, middle: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """As `_sums`, without making the matrix dense."""
     at = values.indices
     y = np.nan_to_num((np.asarray(values.data, dtype=np.float64) - middle[at]) / half[at], nan=0.0)

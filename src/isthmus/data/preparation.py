@@ -140,7 +140,7 @@ class Preparation(ABC):
             known = ", ".join(repr(name) for name in ("auto", *SCALERS))
             raise ParameterError(f"scaling={self.scaling!r} is not known. Give one of {known}.")
         self._check_kind(raw, type(self).__name__)
-        refuse_infinite(raw.values, raw.origin, lambda at: self.cell(at, raw.names))
+        self.refuse_infinite(raw)
         zeros_and_ones = only_zeros_and_ones(raw.values)
         self.scaling_ = self.scaling if self.scaling != "auto" else ("none" if zeros_and_ones else "standard")
         self.binary_ = zeros_and_ones and self.scaling_ in ("none", "minmax")
@@ -150,6 +150,10 @@ class Preparation(ABC):
         self.scaler_ = SCALERS[self.scaling_]().fit(raw.values, self.width(raw.item_shape), bounds)
         self._tell_unseen(raw)
         return self
+
+    def refuse_infinite(self, raw: Raw) -> None:
+        """Refuse rows with an infinite value (DataError), by the names of row and cell."""
+        refuse_infinite(raw.values, raw.origin, lambda at: self.cell(at, raw.names))
 
     def _tell_unseen(self, raw: Raw) -> None:
         """Warn of columns that no training row has a value in; refuse data that have none at all."""
@@ -188,9 +192,7 @@ class Preparation(ABC):
                 f"{self.describe(self.schema_.item_shape)} as input, as in fit."
             )
 
-    def transform(
-        self, raw: Raw, dtype: torch.dtype = torch.float32, *, name: str = "Autoencoder"
-    ) -> Prepared:
+    def transform(self, raw: Raw, dtype: torch.dtype = torch.float32, *, name: str = "Autoencoder") -> Prepared:
         """Prepare rows, all of them dense.
 
         Parameters
@@ -208,7 +210,7 @@ class Preparation(ABC):
             Values with missing cells filled with 0, and the mask of observed ones.
         """
         self.check(raw, name)
-        refuse_infinite(raw.values, raw.origin, lambda at: self.cell(at, raw.names))
+        self.refuse_infinite(raw)
         return self._prepare(raw.values, dtype, raw.origin)
 
     def _prepare(self, values: Any, dtype: torch.dtype, origin: str = "the array given") -> Prepared:
@@ -276,9 +278,7 @@ class Preparation(ABC):
         x = np.asarray(x)
         item_shape = self.schema_.item_shape
         width = self.width(item_shape)
-        out = np.empty(
-            (len(x), *item_shape), dtype=np.result_type(x.dtype, np.dtype(self.schema_.dtype), np.float32)
-        )
+        out = np.empty((len(x), *item_shape), dtype=np.result_type(x.dtype, np.dtype(self.schema_.dtype), np.float32))
         for span in spans(len(x), int(np.prod(item_shape))):
             block = self.backward(x[span], item_shape).reshape(-1, width)
             with np.errstate(over="ignore"):
@@ -302,9 +302,7 @@ class Preparation(ABC):
             Integer columns of frames and integer pictures are rounded and clipped to what their dtype holds;
             integer arrays come back as floats; sparse matrices come back dense.
         """
-        return give_back(
-            values, self.schema_ if like is None else like.schema, None if like is None else like.index
-        )
+        return give_back(values, self.schema_ if like is None else like.schema, None if like is None else like.index)
 
     # --- To a file and back
 

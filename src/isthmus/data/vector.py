@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from isthmus.data.batches import Rows, SparseRows
-from isthmus.data.checks import refuse_infinite
 from isthmus.data.preparation import Preparation
 from isthmus.data.raw import Raw
 from isthmus.exceptions import DataError
@@ -55,7 +54,9 @@ class VectorPreparation(Preparation):
         if not raw.is_sparse:
             return super().rows(raw, dtype, name=name)
         self.check(raw, name)
-        refuse_infinite(raw.values, raw.origin, lambda at: self.cell(at, raw.names))
+        self.refuse_infinite(raw)
         missing = raw.values.dtype.kind == "f" and bool(np.isnan(raw.values.data).any())
         never = bool(np.isnan(self._scale(np.zeros((1, *self.shape_)))).any())
-        return SparseRows(raw.values, lambda part: self._prepare(part, dtype, f"a batch of {raw.origin}"), missing or never)
+        return SparseRows(
+            raw.values, lambda part: self._prepare(part, dtype, f"a batch of {raw.origin}"), missing or never
+        )

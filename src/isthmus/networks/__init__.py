@@ -4,4 +4,14 @@ from isthmus.networks.activations import ACTIVATIONS, activation
 from isthmus.networks.base import Layout, LinearPath, Network
 from isthmus.networks.build import FAMILIES, Family, assemble, find_family
 
-__all__ = ["ACTIVATIONS", "FAMILIES", "Family", "Layout", "LinearPath", "Network", "activation", "assemble", "find_family"]
+__all__ = [
+    "ACTIVATIONS",
+    "FAMILIES",
+    "Family",
+    "Layout",
+    "LinearPath",
+    "Network",
+    "activation",
+    "assemble",
+    "find_family",
+]

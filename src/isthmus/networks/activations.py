@@ -31,12 +31,24 @@ def activation(name: str) -> nn.Module:
         If no activation has that name.
     """
     if name not in ACTIVATIONS:
-        raise ParameterError(
-            f"activation={name!r} is not known; choose one of {', '.join(map(repr, ACTIVATIONS))}."
-        )
+        raise ParameterError(f"activation={name!r} is not known; choose one of {', '.join(map(repr, ACTIVATIONS))}.")
     return ACTIVATIONS[name]()
+
+
+#: One over the mean square of the activation of a standard normal number (for sigmoid and softplus: over about its
+#: variance, since their mean carries no signal).
+_GAINS = {
+    "relu": 2.0,
+    "leaky_relu": 2.0,
+    "elu": 1.55,
+    "gelu": 2.35,
+    "silu": 2.8,
+    "tanh": 2.5,
+    "sigmoid": 16.0,
+    "softplus": 3.0,
+}
 
 
 def gain(name: str) -> float:
     """Standard deviation that keeps the variance of a signal through the activation (times 1/sqrt(fan in))."""
-    return {"relu": 2.0, "leaky_relu": 2.0, "elu": 1.55, "gelu": 2.0, "silu": 2.0}.get(name, 1.0) ** 0.5
+    return _GAINS.get(name, 1.0) ** 0.5

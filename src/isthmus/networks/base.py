@@ -68,7 +68,13 @@ class LinearPath(nn.Module):
 
     @torch.no_grad()
     def start(
-        self, mean: Tensor, components: Tensor, scale: Tensor, *, slope: float = 1.0, output_mean: Tensor | None = None
+        self,
+        mean: Tensor,
+        components: Tensor,
+        scale: Tensor,
+        *,
+        slope: float = 1.0,
+        output_mean: Tensor | None = None,
     ) -> None:
         """Set the weights so that the codes are principal components divided by `scale`.
 

@@ -41,8 +41,8 @@ _DENSE = Family(dense.build, dense.default_hidden, 3e-3)
 FAMILIES: dict[str, dict[int, Family]] = {
     "dense": {1: _DENSE, 2: _DENSE, 3: _DENSE},
     "conv": {
-        2: Family(conv.build_sequence, conv.default_hidden_sequence, 2e-3),
-        3: Family(conv.build_image, conv.default_hidden_image, 2e-3),
+        2: Family(conv.build_sequence, conv.default_hidden_sequence, 4e-3),
+        3: Family(conv.build_image, conv.default_hidden_image, 4e-3),
     },
     "lstm": {2: Family(recurrent.build_lstm, recurrent.default_hidden, 3e-3)},
     "gru": {2: Family(recurrent.build_gru, recurrent.default_hidden, 3e-3)},

@@ -170,9 +170,7 @@ class DownStage(nn.Module):
     A grid that the stride does not divide is padded at its far end with zeros.
     """
 
-    def __init__(
-        self, n_in: int, n_out: int, grid: tuple[int, ...], stride: tuple[int, ...], act: str, dropout: float
-    ):
+    def __init__(self, n_in: int, n_out: int, grid: tuple[int, ...], stride: tuple[int, ...], act: str, dropout: float):
         super().__init__()
         n_axes = len(grid)
         self.conv = CONV[n_axes](n_in, n_out, **_kernel(grid, stride))
@@ -211,9 +209,7 @@ class UpConv(nn.Module):
 class UpStage(UpConv):
     """`UpConv`, activation and dropout of whole channels."""
 
-    def __init__(
-        self, n_in: int, n_out: int, grid: tuple[int, ...], stride: tuple[int, ...], act: str, dropout: float
-    ):
+    def __init__(self, n_in: int, n_out: int, grid: tuple[int, ...], stride: tuple[int, ...], act: str, dropout: float):
         super().__init__(n_in, n_out, grid, stride, gain(act))
         self.act = activation(act)
         self.dropout = DROPOUT[len(grid)](dropout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from itertools import pairwise
 
 import torch
@@ -97,10 +98,28 @@ def stack(sizes: list[int], act: str, dropout: float, *, zero_end: bool) -> nn.S
         with torch.no_grad():
             last.weight.zero_()
     layers["last"] = last
-    module = nn.Sequential()
-    for name, layer in layers.items():
-        module.add_module(name, layer)
-    return module
+    return nn.Sequential(OrderedDict(layers))
+
+
+class Flat(nn.Sequential):
+    """Items of any shape as rows, then layers."""
+
+    def __init__(self, layers: nn.Sequential):
+        super().__init__(OrderedDict(layers.named_children()))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.flatten(1))
+
+
+class Shaped(nn.Sequential):
+    """Layers, then rows as items of a shape."""
+
+    def __init__(self, layers: nn.Sequential, shape: tuple[int, ...]):
+        super().__init__(OrderedDict(layers.named_children()))
+        self.shape = shape
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input).unflatten(1, self.shape)
 
 
 def build(layout: Layout) -> tuple[nn.Module, nn.Module]:
@@ -123,9 +142,7 @@ def build(layout: Layout) -> tuple[nn.Module, nn.Module]:
     """
     n_in = layout.size * (2 if layout.mask_input else 1)
     hidden = list(layout.hidden)
-    encoder = stack(
-        [n_in, *hidden, layout.code_dim], layout.activation, layout.dropout, zero_end=layout.zero_start
-    )
+    encoder = stack([n_in, *hidden, layout.code_dim], layout.activation, layout.dropout, zero_end=layout.zero_start)
     decoder = stack(
         [layout.latent_dim, *hidden[::-1], layout.size],
         layout.activation,
@@ -133,6 +150,5 @@ def build(layout: Layout) -> tuple[nn.Module, nn.Module]:
         zero_end=layout.zero_start,
     )
     if len(layout.shape) > 1:
-        encoder.insert(0, nn.Flatten())
-        decoder.append(nn.Unflatten(1, layout.shape))
+        return Flat(encoder), Shaped(decoder, layout.shape)
     return encoder, decoder

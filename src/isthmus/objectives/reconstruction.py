@@ -76,9 +76,7 @@ class BinaryCrossEntropy(Loss):
         return output.sigmoid()
 
 
-LOSSES: dict[str, type[Loss]] = {
-    loss.name: loss for loss in (SquaredError, AbsoluteError, Huber, BinaryCrossEntropy)
-}
+LOSSES: dict[str, type[Loss]] = {loss.name: loss for loss in (SquaredError, AbsoluteError, Huber, BinaryCrossEntropy)}
 
 
 def make_loss(name: str) -> Loss:

@@ -171,9 +171,7 @@ def resolve(path: StrPath) -> Path:
     try:
         return Path(os.path.realpath(path))
     except (OSError, ValueError, TypeError) as error:
-        raise ModelFileError(
-            f"{path!r} is not the name of a place on this computer ({error}). Give a path."
-        ) from error
+        raise ModelFileError(f"{path!r} is not the name of a place on this computer ({error}). Give a path.") from error
 
 
 def aside_of(target: Path) -> list[Path]:
@@ -220,9 +218,7 @@ def _exchange(a: Path, b: Path) -> bool:
     renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
     if renameat2 is None:
         return False
-    return (
-        renameat2(_AT_FDCWD, os.fsencode(a), _AT_FDCWD, os.fsencode(b), ctypes.c_uint(_RENAME_EXCHANGE)) == 0
-    )
+    return renameat2(_AT_FDCWD, os.fsencode(a), _AT_FDCWD, os.fsencode(b), ctypes.c_uint(_RENAME_EXCHANGE)) == 0
 
 
 def _retire(old: Path, target: Path, names: Collection[str]) -> None:

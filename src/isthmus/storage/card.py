@@ -63,9 +63,7 @@ def _front_matter(config: Mapping[str, Any]) -> str:
     if isinstance(config.get("kind"), str):
         tags.append(config["kind"])
     # A JSON string is a YAML string too, whatever is in it.
-    return "\n".join(
-        ["---", "library_name: isthmus", "tags:", *(f"- {json.dumps(tag)}" for tag in tags), "---"]
-    )
+    return "\n".join(["---", "library_name: isthmus", "tags:", *(f"- {json.dumps(tag)}" for tag in tags), "---"])
 
 
 def _about(config: Mapping[str, Any]) -> str:
@@ -147,9 +145,7 @@ def _schema(schema: Any) -> str:
     if all(isinstance(size, int) for size in schema):
         return f"Each row has the shape {_code(' x '.join(str(size) for size in schema))}."
     columns = [_column(column) for column in schema]
-    listed = _table(
-        ("Column", "Type"), [(_code(name), _code(dtype)) for name, dtype in columns[:_MOST_COLUMNS]]
-    )
+    listed = _table(("Column", "Type"), [(_code(name), _code(dtype)) for name, dtype in columns[:_MOST_COLUMNS]])
     if len(columns) > _MOST_COLUMNS:
         listed += f"\n\nand {len(columns) - _MOST_COLUMNS:,} columns more, {len(columns):,} in all."
     return listed
@@ -168,9 +164,7 @@ def _losses(history: Any) -> str:
     if not isinstance(history, Mapping):
         return ""
     columns = {
-        str(name): values
-        for name, values in history.items()
-        if _is_list(values) and values and name != "seconds"
+        str(name): values for name, values in history.items() if _is_list(values) and values and name != "seconds"
     }
     if not columns:
         return ""

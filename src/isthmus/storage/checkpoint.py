@@ -77,8 +77,7 @@ def read_checkpoint(folder: atomic.StrPath) -> tuple[dict[str, Tensor], dict[str
         return None
     except OSError as error:
         raise ModelFileError(
-            f"The checkpoint '{path}' cannot be read ({error.strerror or error}). Check the place and its "
-            "permissions."
+            f"The checkpoint '{path}' cannot be read ({error.strerror or error}). Check the place and its permissions."
         ) from error
     try:
         header = tensors.read_metadata(data)

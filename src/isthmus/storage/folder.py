@@ -252,8 +252,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     blank = data.replace(digest.encode(), _NO_DIGEST, 1) if isinstance(digest, str) and digest else data
     if version != FORMAT_VERSION or hashlib.sha256(blank).hexdigest() != digest:
         raise ModelFileError(
-            f"{CONFIG} in '{folder}' was changed or damaged after it was saved (its checksum does not "
-            f"fit). {_REMEDY}"
+            f"{CONFIG} in '{folder}' was changed or damaged after it was saved (its checksum does not fit). {_REMEDY}"
         )
     return document
 
@@ -292,8 +291,7 @@ def _checked(folder: Path, name: str, seals: dict[str, Any]) -> bytes:
     size = seal.get("bytes")
     if data.startswith(b"version https://git-lfs"):
         raise ModelFileError(
-            f"{name} in '{folder}' is only Git LFS's pointer to the file. Fetch the file itself (git lfs "
-            "pull)."
+            f"{name} in '{folder}' is only Git LFS's pointer to the file. Fetch the file itself (git lfs pull)."
         )
     if isinstance(size, int) and len(data) < size:
         damage = f"was cut short: it has {len(data):,} bytes of {size:,}"
@@ -312,7 +310,7 @@ def _checked(folder: Path, name: str, seals: dict[str, Any]) -> bytes:
 def _parsed(folder: Path, name: str, parse: Callable[[bytes], T], data: bytes) -> T:
     try:
         return parse(data)
-    except (ValueError, KeyError, TypeError, AssertionError, SafetensorError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError, SafetensorError) as error:
         raise ModelFileError(
             f"{name} in '{folder}' was damaged or replaced: its content is not what such a file holds "
             f"({error}). {_REMEDY}"
@@ -331,9 +329,7 @@ def _check_shapes(folder: Path, name: str, found: Mapping[str, str], expected: M
 def _entry(document: dict[str, Any], key: str, kind: type[T]) -> T:
     value = document.get(key)
     if not isinstance(value, kind):
-        raise ModelFileError(
-            f"{CONFIG} says nothing that can be read about {key!r}: the folder is damaged. {_REMEDY}"
-        )
+        raise ModelFileError(f"{CONFIG} says nothing that can be read about {key!r}: the folder is damaged. {_REMEDY}")
     return value
 
 
@@ -351,7 +347,7 @@ def _stamp(folder: Path) -> tuple[int, int] | None:
     """Tell one saved config.json from the next."""
     try:
         status = (folder / CONFIG).stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: the name holds a null character
         return None
     return status.st_ino, status.st_mtime_ns
 

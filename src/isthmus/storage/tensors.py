@@ -44,13 +44,9 @@ def pack(tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) 
     {'w': tensor([0, 1, 2])}
     """
     try:
-        return safetensors.torch.save(
-            {name: _own(name, tensor) for name, tensor in tensors.items()}, metadata
-        )
+        return safetensors.torch.save({name: _own(name, tensor) for name, tensor in tensors.items()}, metadata)
     except (KeyError, ValueError, safetensors.SafetensorError) as error:
-        raise ModelFileError(
-            f"These tensors cannot be stored: {error}. They are {describe(tensors)}."
-        ) from error
+        raise ModelFileError(f"These tensors cannot be stored: {error}. They are {describe(tensors)}.") from error
 
 
 def unpack(data: bytes) -> dict[str, Tensor]:
@@ -101,15 +97,18 @@ def describe(values: Mapping[str, Tensor] | Mapping[str, np.ndarray]) -> dict[st
     >>> describe({"w": torch.zeros(2, 3)})
     {'w': 'float32 [2, 3]'}
     """
-    return {name: f"{str(v.dtype).removeprefix('torch.')} {list(v.shape)}" for name, v in values.items()}
+    return {name: f"{_dtype_name(value)} {list(value.shape)}" for name, value in values.items()}
+
+
+def _dtype_name(value: Tensor | np.ndarray) -> str:
+    # numpy's name of a dtype does not tell the byte order, which is the machine's own once read back.
+    return value.dtype.name if isinstance(value, np.ndarray) else str(value.dtype).removeprefix("torch.")
 
 
 def _own(name: str, tensor: Tensor) -> Tensor:
     _check_name(name)
     if tensor.layout != torch.strided or tensor.is_quantized:
-        raise ModelFileError(
-            f"Tensor {name!r} is sparse or quantised and cannot be stored. Make it dense first."
-        )
+        raise ModelFileError(f"Tensor {name!r} is sparse or quantised and cannot be stored. Make it dense first.")
     return tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().clone()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from os import PathLike
 from pathlib import Path
@@ -23,23 +24,15 @@ class Checkpoints:
     folder : str or path
     fingerprint : dict
         What the run is: parameters, data, versions. A checkpoint of another run is refused, never overwritten.
-    every_epochs : int, default=1
-        Epochs between two writes.
-    every_seconds : float, default=10
-        A write that is due waits until as many seconds have passed since the last one.
+    every : int or str
+        Epochs between two writes, or seconds, as in "30s".
     """
 
-    def __init__(
-        self,
-        folder: str | PathLike[str],
-        fingerprint: dict[str, Any],
-        every_epochs: int = 1,
-        every_seconds: float = 10.0,
-    ):
+    def __init__(self, folder: str | PathLike[str], fingerprint: dict[str, Any], every: int | str):
         self.folder = Path(folder)
         self.fingerprint = fingerprint
-        self.every_epochs = every_epochs
-        self.every_seconds = every_seconds
+        self.every_seconds = seconds_of(every)
+        self.every_epochs = 1 if self.every_seconds is not None else int(every)
         self._written = time.monotonic()
 
     def resume(self, state: TrainingState) -> bool:
@@ -71,9 +64,16 @@ class Checkpoints:
 
     def write_if_due(self, state: TrainingState) -> None:
         """Write at the end of an epoch that is due, and at the end of training."""
-        due = state.epoch % self.every_epochs == 0 and time.monotonic() - self._written >= self.every_seconds
+        if self.every_seconds is None:
+            due = state.epoch % self.every_epochs == 0
+        else:
+            due = time.monotonic() - self._written >= self.every_seconds
         if due or state.finished:
-            write_checkpoint(
-                self.folder, state.tensors(), {"fingerprint": self.fingerprint, "state": state.counters()}
-            )
+            write_checkpoint(self.folder, state.tensors(), {"fingerprint": self.fingerprint, "state": state.counters()})
             self._written = time.monotonic()
+
+
+def seconds_of(every: Any) -> float | None:
+    """Seconds that "30s" says; None for anything else."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*s", every) if isinstance(every, str) else None
+    return None if found is None else float(found[1])

@@ -24,7 +24,9 @@ def choose_device(device: str) -> torch.device:
     try:
         chosen = torch.device(device)
     except RuntimeError:
-        raise ParameterError(f"device={device!r} is not a device; give 'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'.") from None
+        raise ParameterError(
+            f"device={device!r} is not a device; give 'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'."
+        ) from None
     there = {
         "cpu": True,
         "cuda": torch.cuda.is_available() and (chosen.index or 0) < torch.cuda.device_count(),

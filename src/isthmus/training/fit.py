@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 from isthmus.data import PREPARATIONS, Preparation, Raw, Rows
+from isthmus.data.moments import only_zeros_and_ones
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Network, find_family
 from isthmus.objectives import Chain, Loss, Objective, make_loss
@@ -23,12 +25,14 @@ from isthmus.training.loop import Loop
 from isthmus.training.pca import PrincipalComponents, principal_components
 from isthmus.training.plan import Plan, make_plan
 from isthmus.training.setup import OWN, Architecture, check_own_pair, start_at_pca
-from isthmus.training.split import SubsetRows, held_out
+from isthmus.training.split import SubsetRows
 from isthmus.training.state import TrainingState, make_optimizer
 from isthmus.training.step import Step
 
 #: Share of the variance that the PCA of the size chosen by latent_dim="auto" explains, and the largest such size.
 AUTO_SHARE, AUTO_LARGEST = 0.95, 256
+#: Weights up to which linear_path="auto" adds a linear path: beyond, it would dwarf the network.
+MOST_LINEAR = 100_000_000
 #: Rate for networks of a person's own.
 OWN_RATE = 1e-3
 
@@ -95,7 +99,7 @@ def as_objective(objective: Any) -> Objective:
     )
 
 
-def set_up(params: Mapping[str, Any], raw: Raw, seed: int) -> tuple[Model, Rows]:
+def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | None = None) -> tuple[Model, Rows]:
     """Fit the preparation and the principal components, and make the network at its starting point.
 
     Parameters
@@ -105,21 +109,25 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int) -> tuple[Model, Rows]
     raw : Raw
         Rows given to `fit`.
     seed : int
+    train : ndarray of int, optional
+        Those of the rows that may be learnt from; all by default.
 
     Returns
     -------
     model : Model
     rows : Rows
-        The rows prepared, on the device.
+        All rows prepared, on the device.
     """
     device = choose_device(params["device"])
     precision = choose_precision(params["precision"], device)
     dtype = torch.float64 if precision == "float64" else torch.float32
-    loss, preparation = _prepare(params, raw)
+    loss, preparation = _prepare(params, raw, train)
     rows = preparation.rows(raw, dtype).to(device)
-    generator = torch.Generator().manual_seed(seed)
     wanted = params["latent_dim"]
-    pca = principal_components(rows, AUTO_LARGEST if wanted == "auto" else wanted, generator)
+    most = AUTO_LARGEST if wanted == "auto" else wanted
+    pca = principal_components(
+        rows if train is None else SubsetRows(rows, train), most, torch.Generator().manual_seed(seed)
+    )
     latent_dim = min(AUTO_LARGEST, pca.smallest_size(AUTO_SHARE)) if wanted == "auto" else int(wanted)
     pca = pca.first(latent_dim)
     objective = as_objective(params["objective"])
@@ -135,19 +143,28 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int) -> tuple[Model, Rows]
     return Model(preparation, objective, loss, architecture, network, pca, device, precision), rows
 
 
-def _prepare(params: Mapping[str, Any], raw: Raw) -> tuple[Loss, Preparation]:
+def _prepare(params: Mapping[str, Any], raw: Raw, train: np.ndarray | None) -> tuple[Loss, Preparation]:
     """Choose the loss and fit the preparation; the two must agree on the range of the values."""
     scaling, name = params["scaling"], params["loss"]
     if name == "bce" and scaling in ("standard", "quantile"):
         raise ParameterError(
             f"loss='bce' needs values between 0 and 1, but scaling={scaling!r} gives others; set scaling='minmax'."
         )
-    preparation = PREPARATIONS[raw.kind](scaling).fit(raw)
-    if name == "bce" and scaling == "auto" and not preparation.binary_:
-        preparation = PREPARATIONS[raw.kind]("minmax").fit(raw)
+    kind = PREPARATIONS[raw.kind]
+    learnt = raw
+    if train is not None:
+        # Messages name rows of all that was given, so that all of it is checked first.
+        kind(scaling).refuse_infinite(raw)
+        learnt = raw.take(train)
+    preparation = kind(scaling).fit(learnt)
+    binary = preparation.binary_ and (train is None or only_zeros_and_ones(raw.values))
+    if scaling == "auto" and preparation.binary_ and not binary:
+        preparation = kind("standard").fit(learnt)
+    if name == "bce" and scaling == "auto" and not binary:
+        preparation = kind("minmax").fit(learnt)
     if name == "bce" and scaling == "none":
         _refuse_outside_unit_interval(raw)
-    automatic = "bce" if preparation.binary_ else "mse"
+    automatic = "bce" if binary else "mse"
     return make_loss(automatic if name == "auto" else name), preparation
 
 
@@ -160,9 +177,7 @@ def _refuse_outside_unit_interval(raw: Raw) -> None:
         )
 
 
-def _choose_architecture(
-    params: Mapping[str, Any], rows: Rows, latent_dim: int, objective: Objective
-) -> Architecture:
+def _choose_architecture(params: Mapping[str, Any], rows: Rows, latent_dim: int, objective: Objective) -> Architecture:
     shape = tuple(rows.shape)
     own = not isinstance(params["network"], str)
     hidden: tuple[int, ...] = ()
@@ -177,7 +192,7 @@ def _choose_architecture(
     plain = params["code_activation"] == "linear" and params["output_activation"] == "linear"
     linear_path = params["linear_path"]
     if linear_path == "auto":
-        linear_path = plain and not own and name in ("dense", "conv")
+        linear_path = plain and not own and 2 * math.prod(shape) * latent_dim <= MOST_LINEAR
     elif linear_path and not plain:
         raise ParameterError(
             "linear_path=True needs code_activation='linear' and output_activation='linear': an activation would bend "
@@ -198,16 +213,11 @@ def _choose_architecture(
     )
 
 
-def split_rows(
-    rows: Rows, validation: Rows | None, fraction: float, seed: int
-) -> tuple[Rows, Rows | None, np.ndarray | None]:
-    """Training rows, validation rows, and which of the rows given were held out."""
-    if validation is not None:
-        return rows, validation, None
-    train, out = held_out(len(rows), fraction, np.random.default_rng(seed))
-    if not len(out):
-        return rows, None, None
-    return SubsetRows(rows, train), SubsetRows(rows, out), out
+def return_to_pca(model: Model, rows: Rows, seed: int) -> None:
+    """Make the model the PCA of all rows: nothing beat its start, so no row need be held out any more."""
+    pca = principal_components(rows, model.architecture.latent_dim, torch.Generator().manual_seed(seed))
+    model.pca = pca
+    start_at_pca(model.network, pca, model.loss)
 
 
 def plan_for(model: Model, params: Mapping[str, Any], n_rows: int, seed: int) -> Plan:
@@ -231,13 +241,12 @@ def run(
     validation: Rows | None,
     callbacks: Sequence[Callback] = (),
     checkpoints: Checkpoints | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> TrainingState:
-    """Train a model to the end of its plan."""
-    state = TrainingState(
-        model.network, make_optimizer(model.network, plan), torch.Generator().manual_seed(plan.seed)
-    )
+    """Train a model to the end of its plan; callbacks are told what it is `about`."""
+    state = TrainingState(model.network, make_optimizer(model.network, plan), torch.Generator().manual_seed(plan.seed))
     step = Step(model.network, model.objective, model.loss, model.precision)
-    return Loop(step, train, validation, plan, state, callbacks, checkpoints).run()
+    return Loop(step, train, validation, plan, state, callbacks, checkpoints, about).run()
 
 
 @torch.no_grad()
@@ -278,7 +287,7 @@ def fingerprint(params: Mapping[str, Any], raw: Raw, seed: int) -> dict[str, Any
 
 def digest(raw: Raw) -> str:
     """Hash of the values and their shape."""
-    values = raw.values
+    values: Any = raw.values
     parts = (values.data, values.indices, values.indptr) if raw.is_sparse else (values,)
     found = hashlib.blake2b(f"{raw.kind} {values.shape} {values.dtype}".encode(), digest_size=16)
     for part in parts:

@@ -17,7 +17,7 @@ def layer_norms(module: nn.Module) -> dict[str, float]:
     named = [(name, p.grad) for name, p in module.named_parameters() if p.grad is not None]
     if not named:
         return {}
-    squares = torch.stack(torch._foreach_norm([grad for _, grad in named])).double().square().tolist()
+    squares = torch.stack([grad.norm() for _, grad in named]).double().square().tolist()
     layers: dict[str, float] = {}
     for (name, _), square in zip(named, squares, strict=True):
         layer = name.rpartition(".")[0] or name

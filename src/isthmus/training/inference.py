@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data import Prepared, Preparation, Raw
+from isthmus.data import Preparation, Prepared, Raw
 from isthmus.networks import Network
 from isthmus.objectives import Loss, Objective
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,6 +41,8 @@ class Loop:
     state : TrainingState
     callbacks : sequence of Callback
     checkpoints : Checkpoints, optional
+    about : mapping, optional
+        Parameters and what was chosen, for the callbacks.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Loop:
         state: TrainingState,
         callbacks: Sequence[Callback] = (),
         checkpoints: Checkpoints | None = None,
+        about: Mapping[str, Any] | None = None,
     ):
         self.step = step
         self.train = train
@@ -59,6 +63,7 @@ class Loop:
         self.state = state
         self.callbacks = callbacks
         self.checkpoints = checkpoints
+        self.about = about or {}
         self.parameters = [p for p in step.network.parameters() if p.requires_grad]
 
     def run(self, begin: bool = True) -> TrainingState:
@@ -72,7 +77,7 @@ class Loop:
             if begin and not resumed:
                 self._begin()
             self._good, self._since_good = state.snapshot(), 0
-            context = {"max_epochs": self.plan.max_epochs, "epoch": state.epoch}
+            context = {**self.about, "max_epochs": self.plan.max_epochs, "epoch": state.epoch}
             for callback in self.callbacks:
                 callback.on_fit_start(context)
             try:
@@ -86,9 +91,30 @@ class Loop:
             finally:
                 for callback in self.callbacks:
                     callback.on_fit_end({"epoch": state.epoch, "stopped": state.finished})
-        state.network.load_state_dict(state.best)
+        self._choose()
         state.network.eval()
         return state
+
+    @torch.no_grad()
+    def _choose(self) -> None:
+        """Load the best weights, or the starting point where they do not beat it by more than a standard error."""
+        state = self.state
+        state.network.load_state_dict(state.best)
+        if self.validation is None or state.best_epoch == 0:
+            return
+        state.network.eval()
+        ours = self._row_losses(self.validation)
+        state.network.load_state_dict(state.start)
+        gain = self._row_losses(self.validation) - ours
+        error = gain.std() / len(gain) ** 0.5 if len(gain) > 1 else gain.new_zeros(())
+        if bool(gain.mean() > error):
+            state.network.load_state_dict(state.best)
+        else:
+            state.best, state.best_epoch = state.start, 0
+
+    def _row_losses(self, rows: Rows) -> Tensor:
+        batches = (rows.take(index) for index in torch.arange(len(rows)).split(1024))
+        return torch.cat([self.step.row_losses(batch.x, batch.mask) for batch in batches])
 
     def _begin(self) -> None:
         """Look at the starting point: it is a candidate for the best weights."""
@@ -102,6 +128,7 @@ class Loop:
                 "these data. Check an own network or objective, or set scaling='standard'."
             )
         self.state.keep_best(parts[TOTAL] if self.validation is None else validation)
+        self.state.start = self.state.best
         self._record(parts, validation, start)
 
     def _one_epoch(self) -> None:
@@ -111,12 +138,12 @@ class Loop:
         parts = self._steps()
         state.network.eval()
         state.epoch += 1
-        state.gradients.append(layer_norms(state.network))
+        state.gradients.append(self._norms)
         validation = self._validate()
         if self.validation is None or validation < state.best_loss:
             state.keep_best(parts[TOTAL] if self.validation is None else validation)
         record = self._record(parts, validation, start)
-        asked = [callback.on_epoch_end(record) for callback in self.callbacks]
+        asked = [callback.on_epoch_end(record) is True for callback in self.callbacks]
         waited = state.epoch - state.best_epoch
         if any(asked):
             state.finished = "callback"
@@ -136,9 +163,10 @@ class Loop:
         sums: dict[str, Tensor] = {}
         since = 0
         for i in range(plan.steps_per_epoch):
-            self._one_step(order[i * plan.batch_size : (i + 1) * plan.batch_size], sums)
+            last = i == plan.steps_per_epoch - 1
+            self._one_step(order[i * plan.batch_size : (i + 1) * plan.batch_size], sums, record_norms=last)
             since += 1
-            if since < CHECK_EVERY and i < plan.steps_per_epoch - 1:
+            if since < CHECK_EVERY and not last:
                 continue
             read = {name: float(value) for name, value in sums.items()}
             if all(map(math.isfinite, read.values())):
@@ -158,7 +186,7 @@ class Loop:
         if self._since_good >= CHECK_EVERY:
             self._good, self._since_good = self.state.snapshot(), 0
 
-    def _one_step(self, index: Tensor, sums: dict[str, Tensor]) -> None:
+    def _one_step(self, index: Tensor, sums: dict[str, Tensor], record_norms: bool) -> None:
         plan, state = self.plan, self.state
         batch = self.train.take(index)
         rate = plan.rate(state.step) * state.rate_factor
@@ -167,6 +195,8 @@ class Loop:
         state.optimizer.zero_grad(set_to_none=True)
         total, parts = self.step(batch.x, batch.mask, state.generator)
         total.backward()
+        if record_norms:
+            self._norms = layer_norms(state.network)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, plan.clip_norm)
         state.optimizer.step()
         state.step += 1

@@ -15,8 +15,11 @@ from isthmus.data import Rows
 EXACT = 2048
 #: Multiply-adds that the covariance may take; more rows than that allow are thinned at random.
 BUDGET = 4e11
-#: Values of the dense sample on which a randomised decomposition works.
-SAMPLE = 6e7
+#: Values of the dense sample on which a randomised decomposition works, and the most that it may have where many
+#: components are wanted.
+SAMPLE, LARGEST_SAMPLE = 6e7, 5e8
+#: Values up to which a Gram matrix is made in float64.
+GRAM = 2e8
 
 
 @dataclass
@@ -94,18 +97,18 @@ def principal_components(rows: Rows, most: int, generator: torch.Generator) -> P
         On the CPU.
     """
     n, size = len(rows), math.prod(rows.shape)
-    most = min(most, n, size)
-    exact = min(n, size) <= EXACT
-    if exact and size <= n:
+    most = max(1, min(most, n, size, int(LARGEST_SAMPLE / 2 / size)))
+    by_covariance = size <= n and size <= EXACT
+    by_gram = not by_covariance and n <= EXACT and n * size <= GRAM
+    if by_covariance:
         limit = max(8 * size, int(BUDGET / size**2))
         mean, values, vectors = _by_covariance(rows, _some_rows(n, limit, generator))
     else:
-        x = _flat(rows, _some_rows(n, max(4 * most, int(SAMPLE / size)), generator)).float()
-        mean, values, vectors = _by_gram(x) if len(x) <= EXACT else _randomised(x, most, generator)
-    if exact or len(values) > most:
-        total = values.clamp(min=0).sum()
-    else:
-        total = _total_variance(rows, mean, generator)
+        wanted = n if by_gram else max(2 * most, int(SAMPLE / size))
+        x = _flat(rows, _some_rows(n, wanted, generator)).float()
+        mean, values, vectors = _by_gram(x) if by_gram else _randomised(x, most, generator)
+    all_known = by_covariance or by_gram
+    total = values.clamp(min=0).sum() if all_known else _total_variance(rows, mean, generator)
     values = values.clamp(min=0)
     keep = vectors[:most]
     return PrincipalComponents(
@@ -166,7 +169,6 @@ def _randomised(x: Tensor, most: int, generator: torch.Generator) -> tuple[Tenso
 def _total_variance(rows: Rows, mean: Tensor, generator: torch.Generator) -> Tensor:
     index = _some_rows(len(rows), max(64, int(SAMPLE / len(mean))), generator)
     parts = [
-        (_flat(rows, b).cpu() - mean.float()).double().square().sum()
-        for b in _blocks(index, math.prod(rows.shape))
+        (_flat(rows, b).cpu() - mean.float()).double().square().sum() for b in _blocks(index, math.prod(rows.shape))
     ]
     return torch.stack(parts).sum() / len(index)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-#: Steps that a small data set gets, and the rows up to which it counts as small.
-FEWEST_STEPS, SMALL = 3000, 4000
-#: Steps beyond which more rows bring no more steps.
-MOST_STEPS = 20_000
+#: Steps that 4,000 rows get; the number grows as the rows to the power 0.4, within bounds.
+STEPS, ROWS, POWER = 3000, 4000, 0.4
+FEWEST_STEPS, MOST_STEPS = 300, 20_000
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def make_plan(
     batch = min(batch, n_rows)
     per_epoch = max(1, n_rows // batch)
     if max_epochs == "auto":
-        steps = min(MOST_STEPS, FEWEST_STEPS * max(1.0, (n_rows / SMALL) ** 0.4))
+        steps = min(MOST_STEPS, max(FEWEST_STEPS, STEPS * (n_rows / ROWS) ** POWER))
         epochs = max(2, math.ceil(steps / per_epoch))
     else:
         epochs = int(max_epochs)

@@ -46,7 +46,8 @@ class Architecture:
     @classmethod
     def restore(cls, config: dict[str, Any]) -> Architecture:
         """Rebuild from `config()`."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()})
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
+        return cls(**fields)
 
     def build(self, pair: tuple[nn.Module, nn.Module] | None = None) -> Network:
         """Make the network; `pair` is needed, and copied, where it is a person's own."""
@@ -62,7 +63,9 @@ class Architecture:
         )
         if self.network == OWN:
             if pair is None:
-                raise ParameterError("This network was made of a person's own modules: give them, network=(encoder, decoder).")
+                raise ParameterError(
+                    "This network was made of a person's own modules: give them, network=(encoder, decoder)."
+                )
             pair = copy.deepcopy(pair)
         else:
             pair = find_family(self.network, self.shape)[1].build(layout)
@@ -118,7 +121,8 @@ def check_own_pair(network: Network, architecture: Architecture, objective: Obje
         if tuple(h.shape) != (2, architecture.code_dim):
             raise ParameterError(
                 f"The encoder of network=(encoder, decoder) gave shape {tuple(h.shape)} for a batch of shape "
-                f"{tuple(x.shape)}; expected (2, {architecture.code_dim}): set latent_dim to what it gives, or flatten it."
+                f"{tuple(x.shape)}; expected (2, {architecture.code_dim}): set latent_dim to what it "
+                "gives, or flatten it."
             )
         z = objective.encode(h)
         try:

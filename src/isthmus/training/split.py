@@ -14,12 +14,12 @@ from isthmus.data import Prepared, Rows
 FEWEST_TO_SPLIT = 20
 
 
-def held_out(n_rows: int, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def held_out(n_rows: int, fraction: float, seed: int | np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw the rows to train on and those to hold out, both in ascending order; none held out of under 20 rows."""
     n_out = round(n_rows * fraction)
     if n_rows < FEWEST_TO_SPLIT or n_out == 0:
         return np.arange(n_rows), np.arange(0)
-    order = rng.permutation(n_rows)
+    order = np.random.default_rng(seed).permutation(n_rows)
     return np.sort(order[n_out:]), np.sort(order[:n_out])
 
 

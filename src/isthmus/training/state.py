@@ -47,6 +47,7 @@ class TrainingState:
     best_epoch: int = 0
     best_loss: float = float("inf")
     best: Weights = field(default_factory=dict)
+    start: Weights = field(default_factory=dict)
     records: list[dict[str, float]] = field(default_factory=list)
     gradients: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
@@ -85,6 +86,7 @@ class TrainingState:
         moments = self.optimizer.state_dict()["state"]
         out = {f"network/{k}": v for k, v in weights_of(self.network).items()}
         out |= {f"best/{k}": v for k, v in self.best.items()}
+        out |= {f"start/{k}": v for k, v in self.start.items()}
         out |= {f"optimizer/{i}/{k}": torch.as_tensor(v) for i, s in moments.items() for k, v in s.items()}
         out["random/generator"] = self.generator.get_state()
         out["random/torch"] = torch.get_rng_state()
@@ -101,7 +103,9 @@ class TrainingState:
             group, _, rest = name.partition("/")
             groups.setdefault(group, {})[rest] = tensor
         self.network.load_state_dict(groups["network"])
-        self.best = {k: v.to(next(self.network.parameters()).device) for k, v in groups["best"].items()}
+        device = next(self.network.parameters()).device
+        self.best = {k: v.to(device) for k, v in groups["best"].items()}
+        self.start = {k: v.to(device) for k, v in groups["start"].items()}
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in groups.get("optimizer", {}).items():
             index, _, key = name.partition("/")

@@ -29,6 +29,14 @@ class Step:
         self.loss = loss
         self.half = precision == "bf16"
 
+    def row_losses(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Reconstruction loss of each row, as at inference: (n,)."""
+        cells = self.loss.cells(self.network.decode(self.objective.encode(self.network.encode(x, mask))), x).flatten(1)
+        if mask is None:
+            return cells.mean(1)
+        seen = mask.flatten(1)
+        return (cells * seen).sum(1) / seen.sum(1).clamp(min=1)
+
     def __call__(
         self, x: Tensor, mask: Tensor | None, generator: torch.Generator | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:

@@ -109,9 +109,7 @@ def read(
         if name.endswith(ending):
             return arrange(_guarded(partial(array, path), path), kind)
     known = ", ".join(("*" + ending if ending.startswith("-") else ending) for ending in (*TABLES, *ARRAYS))
-    raise DataError(
-        f"Cannot tell the format of {path} by its ending. Known are {known}, pictures and folders of them."
-    )
+    raise DataError(f"Cannot tell the format of {path} by its ending. Known are {known}, pictures and folders of them.")
 
 
 def _existing(source: str | os.PathLike[str]) -> Path:
@@ -152,6 +150,4 @@ def _only_pictures_resize(size: tuple[int, int] | None, name: str) -> None:
 def _only_tables_have_columns(columns: Names, drop: Names, path: Path) -> None:
     """Refuse names of columns for what has none."""
     if columns is not None or drop is not None:
-        raise ParameterError(
-            f"columns= and drop= name columns, but {path} has no columns with names. Leave them out."
-        )
+        raise ParameterError(f"columns= and drop= name columns, but {path} has no columns with names. Leave them out.")

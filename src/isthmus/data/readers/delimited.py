@@ -23,6 +23,8 @@ from isthmus.exceptions import DataError
 MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "None", "<NA>", "#N/A"]
 #: Separators tried, in this order where two are as frequent.
 SEPARATORS = (",", ";", "\t", "|")
+#: Bytes parsed at a time; a line must fit into one, and pictures written as lines are long.
+BLOCK = 1 << 24
 
 
 def read_delimited(path: Path, columns: Names = None, drop: Names = None) -> Raw:
@@ -46,24 +48,16 @@ def parse(content: bytes, origin: str, columns: Names = None, drop: Names = None
     content = content.removeprefix(b"\xef\xbb\xbf")  # the mark that spreadsheets put before UTF-8
     heading = _heading(content, origin)
     separator = max(SEPARATORS, key=re.sub('"[^"]*"', "", heading).count)
-    options = csv.ConvertOptions(
-        null_values=MISSING, strings_can_be_null=True, quoted_strings_can_be_null=True
-    )
     try:
-        table = csv.read_csv(
-            io.BytesIO(content),
-            parse_options=csv.ParseOptions(delimiter=separator, newlines_in_values=b'"' in content),
-            convert_options=options,
-        )
+        table = _table(content, separator)
         names = list(table.column_names)
-    except pa.ArrowInvalid as error:
+    except pa.ArrowInvalid:
         raise DataError(
-            f"{origin} is no table of rows of equal length, separated by {separator!r}: {_first_line(error)}"
-        ) from error
+            f"{origin} is no table of rows of equal length, separated by {separator!r}: "
+            f"{_what_is_wrong(content, separator)}"
+        ) from None
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"The column names of {origin} are not UTF-8 text. Save the file as UTF-8."
-        ) from error
+        raise DataError(f"The column names of {origin} are not UTF-8 text. Save the file as UTF-8.") from error
     _refuse_numbers_as_names(names, origin)
     if names.count("") == 1 and columns is None:
         # What pandas writes row numbers as; fitted, it would pass for a measurement.
@@ -74,6 +68,25 @@ def parse(content: bytes, origin: str, columns: Names = None, drop: Names = None
         )
         drop = ["", *([drop] if isinstance(drop, str) else drop or [])]
     return from_table(table, origin, columns, drop)
+
+
+def _table(content: bytes, separator: str, threads: bool = True) -> pa.Table:
+    """Parse the text of a CSV file."""
+    return csv.read_csv(
+        io.BytesIO(content),
+        read_options=csv.ReadOptions(use_threads=threads, block_size=BLOCK),
+        parse_options=csv.ParseOptions(delimiter=separator, newlines_in_values=b'"' in content),
+        convert_options=csv.ConvertOptions(null_values=MISSING, strings_can_be_null=True),
+    )
+
+
+def _what_is_wrong(content: bytes, separator: str) -> str:
+    """Say which row is not as the others: only a reader of one thread counts them."""
+    try:
+        _table(content, separator, threads=False)
+    except pa.ArrowInvalid as error:
+        return _first_line(error)
+    return "it cannot be parsed"
 
 
 def _heading(content: bytes, origin: str) -> str:

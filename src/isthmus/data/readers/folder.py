@@ -23,9 +23,7 @@ _DAMAGED = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombE
 def endings() -> tuple[str, ...]:
     """Give the endings of the formats that PIL reads."""
     Image.init()
-    return tuple(
-        sorted(ending for ending, form in Image.registered_extensions().items() if form in Image.OPEN)
-    )
+    return tuple(sorted(ending for ending, form in Image.registered_extensions().items() if form in Image.OPEN))
 
 
 def read_folder(folder: Path, size: tuple[int, int] | None = None) -> Raw:
@@ -59,9 +57,7 @@ def _pictures_in(folder: Path) -> list[Path]:
                 others[Path(name).suffix or name] += 1
     if not found:
         there = ", ".join(f"{count} {ending}" for ending, count in others.most_common(5)) or "nothing"
-        raise DataError(
-            f"The folder {folder} has no pictures. It holds {there}. Pictures end in .png, .jpg, .tif, ..."
-        )
+        raise DataError(f"The folder {folder} has no pictures. It holds {there}. Pictures end in .png, .jpg, .tif, ...")
     return sorted(found)
 
 

@@ -44,8 +44,7 @@ def load_idx(path: Path) -> np.ndarray:
     expected = start + prod(shape) * dtype.itemsize
     if len(content) != expected:
         raise DataError(
-            f"{path} is cut off or damaged: an array of shape {shape} needs {expected} bytes, it has "
-            f"{len(content)}."
+            f"{path} is cut off or damaged: an array of shape {shape} needs {expected} bytes, it has {len(content)}."
         )
     values = np.frombuffer(content, dtype, offset=start).reshape(shape)
     return values.astype(dtype.newbyteorder("="))

@@ -56,7 +56,6 @@ def _refusal(path: Path, error: Exception) -> DataError:
     said = (str(error).splitlines() or [type(error).__name__])[0][:200]
     if "allow_pickle" in said:
         return DataError(
-            f"{path} holds pickled Python objects, which could run code and are not read. Save an array of "
-            "numbers."
+            f"{path} holds pickled Python objects, which could run code and are not read. Save an array of numbers."
         )
     return DataError(f"{path} is no sound NumPy file: it is damaged, cut off or of another format ({said}).")

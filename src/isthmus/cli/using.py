@@ -1,0 +1,142 @@
+"""`isthmus encode`, `decode`, `reconstruct` and `sample`: putting a model to use."""
+
+# ruff: noqa: PLC0415 - all of these bring torch, which is imported once a command runs
+
+from __future__ import annotations
+
+from isthmus.cli import options as o
+from isthmus.cli.console import say
+from isthmus.cli.reading import Selection, read_codes
+from isthmus.cli.writing import (
+    FILE_NAME,
+    STANDARD_OUTPUT,
+    Result,
+    check_pictures,
+    check_rows,
+    ending_of,
+    write_rows,
+)
+
+
+def encode(
+    model: o.ModelFolder,
+    source: o.Source,
+    *,
+    columns: o.Columns = None,
+    drop: o.Drop = None,
+    size: o.Size = None,
+    to: o.ToCodes,
+    device: o.WorkOn = "auto",
+    debug: o.Debug = False,
+) -> None:
+    """Turn the rows of SOURCE into codes; file names of pictures and columns set aside are carried along."""
+    check_rows(to, source)
+    from isthmus import load
+
+    fitted = load(model, device=device)
+    raw = Selection(columns, drop, size).read_for(fitted, source)
+    codes = fitted.transform(raw)
+    _finish(to, Result(codes, list(fitted.get_feature_names_out()), raw.extra, raw.row_names), "codes")
+
+
+def decode(
+    model: o.ModelFolder,
+    codes: o.Codes,
+    *,
+    columns: o.Columns = None,
+    to: o.ToRows,
+    force: o.Force = False,
+    device: o.WorkOn = "auto",
+    debug: o.Debug = False,
+) -> None:
+    """Turn codes back into rows, in the units, names and types of the data that the model was fitted on."""
+    check_rows(to, codes, pictures=True)
+    from isthmus import load
+
+    fitted = load(model, device=device)
+    check_pictures(to, fitted.schema_, force=force)
+    given = read_codes(fitted, codes, columns)
+    carried = {name: column for name, column in given.extra.items() if name != FILE_NAME}
+    row_names = tuple(map(str, given.extra[FILE_NAME])) if FILE_NAME in given.extra else None
+    _finish(to, Result(fitted.inverse_transform(given.values), None, carried, row_names), "rows")
+
+
+def reconstruct(
+    model: o.ModelFolder,
+    source: o.Source,
+    *,
+    columns: o.Columns = None,
+    drop: o.Drop = None,
+    size: o.Size = None,
+    to: o.ToRows,
+    force: o.Force = False,
+    device: o.WorkOn = "auto",
+    debug: o.Debug = False,
+) -> None:
+    """Turn the rows of SOURCE into codes and back; pictures keep their file names."""
+    check_rows(to, source, pictures=True)
+    from isthmus import load
+
+    fitted = load(model, device=device)
+    check_pictures(to, fitted.schema_, force=force)
+    raw = Selection(columns, drop, size).read_for(fitted, source)
+    _finish(to, Result(fitted.reconstruct(raw), None, raw.extra, raw.row_names), "rows")
+
+
+def sample(
+    model: o.ModelFolder,
+    *,
+    number: o.Number = 100,
+    to: o.ToRows,
+    random_state: o.Seed = None,
+    force: o.Force = False,
+    device: o.WorkOn = "auto",
+    debug: o.Debug = False,
+) -> None:
+    """Make new rows like those that the model was fitted on."""
+    check_rows(to, pictures=True)
+    from isthmus import load
+
+    fitted = load(model, device=device)
+    check_pictures(to, fitted.schema_, force=force)
+    _finish(to, Result(fitted.sample(number, random_state=random_state)), "rows")
+
+
+COMMANDS = (encode, decode, reconstruct, sample)
+EXAMPLES = {
+    "encode": """Examples:
+
+$ isthmus encode model new.csv --to codes.csv
+
+$ isthmus encode model new.csv --to codes.parquet --drop name
+
+$ cat new.csv | isthmus encode model - --to - > codes.csv""",
+    "decode": """Examples:
+
+$ isthmus decode model codes.csv --to rows.csv
+
+$ cat codes.csv | isthmus decode model - --to - > rows.csv
+
+$ isthmus decode photo-model photo-codes.csv --to pictures/""",
+    "reconstruct": """Examples:
+
+$ isthmus reconstruct model new.csv --to rows.parquet
+
+$ isthmus reconstruct photo-model photos/ --to reconstructed/ --size 16x16""",
+    "sample": """Examples:
+
+$ isthmus sample model -n 1000 --to made.csv
+
+$ isthmus sample photo-model -n 10 --random-state 0 --to made/""",
+}
+
+
+def _finish(to: str, result: Result, what: str) -> None:
+    """Write the result and say where it lies; standard output gets nothing but the result."""
+    write_rows(to, result)
+    if to == STANDARD_OUTPUT:
+        return
+    n = len(result.values)
+    say(f"{n:,} {what if n != 1 else what.removesuffix('s')} written to {to}.")
+    if ending_of(to) == ".npy" and result.beside():
+        say(f"A .npy file has no place for {', '.join(result.beside())}: .npz, .csv and the others do.")

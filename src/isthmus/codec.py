@@ -1,0 +1,192 @@
+"""What a fitted autoencoder does: rows to codes and back, errors, new rows, files."""
+
+from __future__ import annotations
+
+import warnings
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus import parameters as check
+from isthmus import persistence
+from isthmus.data import Raw, as_raw
+from isthmus.exceptions import DataError, ParameterError
+from isthmus.training.density import CodeDensity
+
+if TYPE_CHECKING:
+    from isthmus.data import Preparation
+    from isthmus.training.fit import Model
+    from isthmus.training.inference import Inference
+    from isthmus.training.pca import PrincipalComponents
+
+
+class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """The verbs of a fitted autoencoder; a subclass fits it and sets these attributes."""
+
+    kind_: str
+    latent_dim_: int
+    preparation_: Preparation
+    pca_: PrincipalComponents
+    _model: Model
+    _inference: Inference
+    _codes: np.ndarray
+
+    def transform(self, X: Any) -> Any:
+        """Encode rows.
+
+        Parameters
+        ----------
+        X : same as in fit
+
+        Returns
+        -------
+        ndarray of shape (n, latent_dim_)
+            Codes, the same at every call; float32 for data in float32. `set_output` gives frames.
+        """
+        check_is_fitted(self)
+        return self._inference.codes(self._given(X))
+
+    def inverse_transform(self, Z: Any) -> Any:
+        """Decode codes, in the person's own units, names and types.
+
+        Parameters
+        ----------
+        Z : array or frame of shape (n, latent_dim_)
+
+        Returns
+        -------
+        ndarray or frame, like what was fitted on
+        """
+        check_is_fitted(self)
+        codes = check_array(Z, dtype=(np.float64, np.float32), estimator=self, input_name="Z")
+        if codes.shape[1] != self.latent_dim_:
+            raise DataError(
+                f"Z has {codes.shape[1]} columns, but the codes of this {type(self).__name__} have {self.latent_dim_}; "
+                "give what transform returned."
+            )
+        return self.preparation_.give_back(self._inference.values(codes))
+
+    def reconstruct(self, X: Any) -> Any:
+        """Encode rows and decode them again: the same container, units and types as X."""
+        check_is_fitted(self)
+        raw = self._given(X)
+        return self.preparation_.give_back(self._inference.reconstruct(raw), raw)
+
+    def reconstruct_prepared(self, prepared: Any) -> Any:
+        """Encode and decode rows in prepared units: a `Prepared` to a Tensor of shape (n, *shape)."""
+        check_is_fitted(self)
+        return self._inference.decode(self._inference.encode(prepared.to(self._model.device))).cpu()
+
+    def reconstruction_error(self, X: Any, per: str = "row") -> np.ndarray:
+        """Loss of the reconstruction in prepared units (standard deviations squared, for "mse" and "standard").
+
+        Parameters
+        ----------
+        X : same as in fit
+        per : {"row", "cell"}, default="row"
+
+        Returns
+        -------
+        ndarray of shape (n,) or of X's shape
+            The mean over the observed values of each row; or each value's own, NaN where it is missing.
+        """
+        check_is_fitted(self)
+        if per not in ("row", "cell"):
+            raise ParameterError(f"per={per!r} cannot be used; expected 'row' or 'cell'.")
+        raw = self._given(X)
+        parts = [self._inference.cell_losses(prepared).cpu() for _, prepared in self._inference.blocks(raw)]
+        if per == "row":
+            return np.concatenate([part.flatten(1).nanmean(1).numpy() for part in parts])
+        return np.concatenate([self.preparation_.backward(part.numpy(), raw.item_shape) for part in parts])
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Share of the variance of X about the training mean that the reconstruction explains: at most 1.
+
+        Parameters
+        ----------
+        X : same as in fit
+        y : ignored
+
+        Returns
+        -------
+        float
+            1 - squared error / variance, in prepared units, over all observed values; NaN without variance.
+        """
+        check_is_fitted(self)
+        error = total = 0.0
+        for _, prepared in self._inference.blocks(self._given(X)):
+            x = prepared.x.double()
+            seen = 1.0 if prepared.mask is None else prepared.mask
+            mean = self.pca_.mean.to(x).reshape(x.shape[1:])
+            output = self._inference.decode(self._inference.encode(prepared))
+            error += float(((output.double() - x).square() * seen).sum())
+            total += float(((x - mean).square() * seen).sum())
+        if total == 0:
+            return 1.0 if error == 0 else float("nan")
+        return 1 - error / total
+
+    def sample(self, n: int = 1, random_state: Any = None) -> Any:
+        """Make new rows: codes drawn from a Gaussian mixture on training codes, decoded.
+
+        The number of components is chosen by BIC.
+
+        Parameters
+        ----------
+        n : int, default=1
+        random_state : int, RandomState instance or None, default=None
+
+        Returns
+        -------
+        ndarray or frame, like what was fitted on, of n rows
+        """
+        check_is_fitted(self)
+        if not check.whole(1)(n):
+            raise ParameterError(f"n={n!r} cannot be used; expected a whole number from 1 on.")
+        codes = CodeDensity(self._codes).sample(int(n), check_random_state(random_state))
+        return self.preparation_.give_back(self._inference.values(codes.astype(self._codes.dtype)))
+
+    def _given(self, X: Any) -> Raw:
+        """Take rows of the kind fitted on; their names are checked where they are prepared."""
+        raw = as_raw(X, kind=self.kind_)
+        if raw.names is None and hasattr(self, "feature_names_in_"):
+            name = type(self).__name__
+            warnings.warn(
+                f"X does not have valid feature names, but {name} was fitted with feature names", stacklevel=3
+            )
+        return raw
+
+    def save(self, path: str | PathLike[str], *, overwrite: bool = True) -> None:
+        """Write the model as a folder, whole or not at all; `isthmus.load` reads it.
+
+        Parameters
+        ----------
+        path : str or path
+        overwrite : bool, default=True
+            Whether a model that is there already may be replaced. Anything else there never is.
+
+        Raises
+        ------
+        ModelFileError
+            If the place cannot be written, or holds something that is not a model.
+        """
+        check_is_fitted(self)
+        persistence.save(self, path, overwrite=overwrite)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.latent_dim_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "network_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

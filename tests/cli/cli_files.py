@@ -1,0 +1,37 @@
+"""Files as a person has them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+QUICK = ["--max-epochs", "2", "--random-state", "0"]
+
+
+def write_people(path: Path, n: int = 60, seed: int = 0) -> Path:
+    """Write a CSV of numbers, some missing, that hang together, with a column of names."""
+    rng = np.random.default_rng(seed)
+    size = rng.normal(size=n)
+    rows = zip(40 + 10 * size, 1.7 + 0.1 * size, 70 + 8 * size + rng.normal(size=n), strict=True)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["name", "age", "height", "weight", "children"])
+        for i, (age, height, weight) in enumerate(rows):
+            missing = "" if i % 9 == 4 else f"{weight:.2f}"
+            writer.writerow([f"Ann {i}", f"{age:.1f}", f"{height:.3f}", missing, int(rng.integers(0, 4))])
+    return path
+
+
+def write_photos(folder: Path, n: int = 30, side: int = 12) -> Path:
+    """Write small colour pictures, some in a subfolder, of two formats."""
+    rng = np.random.default_rng(0)
+    (folder / "more").mkdir(parents=True)
+    for i in range(n):
+        slope = np.linspace(0, rng.integers(60, 255), side)
+        values = np.stack([np.add.outer(slope, slope) / 2] * 3, axis=-1) * rng.uniform(0.3, 1, 3)
+        place = folder / "more" if i % 3 == 0 else folder
+        Image.fromarray(values.astype(np.uint8)).save(place / f"photo{i:02}.{'bmp' if i % 2 else 'png'}")
+    return folder

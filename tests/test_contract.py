@@ -1,0 +1,124 @@
+"""What holds for every network, every kind of data and every loss: one test over the registries."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+
+from isthmus import Autoencoder, Objective, load
+from isthmus.data import PREPARATIONS
+from isthmus.networks import FAMILIES
+from isthmus.objectives import LOSSES
+
+
+class SmallCode(Objective):
+    """A term of its own, and a corruption."""
+
+    def __init__(self, weight=0.1):
+        self.weight = weight
+
+    def corrupt(self, x, mask, generator):
+        return x + 0.01 * torch.randn(x.shape, generator=generator).to(x)
+
+    def code(self, h):
+        return h, {"small_code": self.weight * h.square().mean()}
+
+
+def data(kind: str, n: int = 60) -> np.ndarray:
+    """Rows with structure, of the shape that a kind has."""
+    rng = np.random.default_rng(0)
+    shape = {"vector": (7,), "table": (7,), "image": (9, 8, 2), "sequence": (11, 3)}[kind]
+    size = int(np.prod(shape))
+    t = rng.normal(size=(n, 2))
+    return np.tanh(t @ rng.normal(size=(2, size))).reshape(n, *shape) + 0.05 * rng.normal(size=(n, *shape))
+
+
+def axes(kind: str) -> int:
+    return len(PREPARATIONS[kind].prepared_shape(data(kind).shape[1:]))
+
+
+CASES = [(network, kind) for kind in PREPARATIONS for network, family in FAMILIES.items() if axes(kind) in family]
+OBJECTIVES = {"plain": None, "own": SmallCode(0.2), "two": [SmallCode(0.1), Objective()]}
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize(("network", "kind"), CASES)
+def test_every_network_on_every_kind(network, kind, objective, tmp_path):
+    X = data(kind)
+    own = OBJECTIVES[objective]
+    ae = Autoencoder(2, network=network, kind=kind, objective=own, max_epochs=3, batch_size=16, random_state=0)
+    before = X.copy()
+    ae.fit(X)
+    np.testing.assert_array_equal(X, before, err_msg="fit changed the data")
+
+    codes = ae.transform(X)
+    assert codes.shape == (len(X), 2)
+    np.testing.assert_array_equal(codes, ae.transform(X))
+    again = ae.reconstruct(X)
+    assert again.shape == X.shape
+    assert again.dtype == X.dtype
+    np.testing.assert_allclose(again, ae.inverse_transform(codes), atol=1e-6)
+    np.testing.assert_allclose(ae.transform(X[3:4]), codes[3:4], atol=1e-6)
+
+    errors = ae.reconstruction_error(X)
+    cells = ae.reconstruction_error(X, per="cell")
+    assert cells.shape == X.shape
+    np.testing.assert_allclose(cells.reshape(len(X), -1).mean(1), errors, rtol=1e-5)
+    assert ae.sample(4, random_state=0).shape == (4, *X.shape[1:])
+    assert ae.score(X) <= 1
+
+    lengths = {len(column) for column in ae.history_.values()}
+    assert lengths == {4}, "one row an epoch, and one for the start"
+    assert ("small_code" in ae.history_) == (objective != "plain")
+    assert np.isfinite(ae.history_["train_loss"]).all()
+    layers = {name.rpartition(".")[0] or name for name, _ in ae.network_.named_parameters()}
+    assert set(ae.gradient_norms_) == layers, "a gradient reaches every layer"
+    last = {name: norms[-1] for name, norms in ae.gradient_norms_.items()}
+    assert all(np.isfinite(list(last.values())))
+    assert all(norm > 0 for norm in last.values()), last
+
+    same = clone(ae).fit(X)
+    np.testing.assert_array_equal(same.transform(X), codes)
+
+    ae.save(tmp_path / "model")
+    loaded = load(tmp_path / "model", objective=own)
+    np.testing.assert_array_equal(loaded.transform(X), codes)
+    np.testing.assert_array_equal(loaded.reconstruct(X), again)
+    np.testing.assert_array_equal(loaded.sample(3, random_state=1), ae.sample(3, random_state=1))
+    assert loaded.get_params()["latent_dim"] == 2
+    assert loaded.history_ == ae.history_ or np.isnan(ae.history_["validation_loss"]).any()
+
+
+@pytest.mark.parametrize("kind", PREPARATIONS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_with_missing_and_constant_cells(kind, loss):
+    X = data(kind)
+    flat = X.reshape(len(X), -1)
+    flat[:, 1] = 5.0
+    flat[np.random.default_rng(1).random(flat.shape) < 0.1] = np.nan
+    ae = Autoencoder(2, kind=kind, loss=loss, max_epochs=3, random_state=0).fit(X)
+    again = ae.reconstruct(X)
+    assert np.isfinite(again).all(), "missing cells come back filled"
+    assert np.isfinite(ae.history_["train_loss"]).all()
+    assert ae.chosen_["mask_input"]
+    cells = ae.reconstruction_error(X, per="cell")
+    np.testing.assert_array_equal(np.isnan(cells), np.isnan(X))
+    assert np.isfinite(ae.reconstruction_error(X)).all()
+
+
+@pytest.mark.parametrize(("network", "kind"), [c for c in CASES if c[0] in ("dense", "conv")])
+def test_the_starting_point_is_pca(network, kind):
+    """Before the first step, ours and PCA of the same size are the same map."""
+    X = data(kind)
+    ae = Autoencoder(2, network=network, kind=kind, max_epochs=0, random_state=0).fit(X)
+    assert ae.best_epoch_ == 0
+    assert ae.comparison_["ratio"] == pytest.approx(1, abs=1e-4)
+    prepared = ae.preparation_.transform(ae_raw(X, kind), torch.float64)
+    theirs = ae.pca_.reconstruct(prepared.x)
+    torch.testing.assert_close(ae.reconstruct_prepared(prepared), theirs, atol=1e-4, rtol=1e-4)
+
+
+def ae_raw(X, kind):
+    from isthmus.data import as_raw
+
+    return as_raw(X, kind=kind)
