@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+# pytest reads these by itself; doctest would take two of the same name for one module.
+collect_ignore_glob = ["*conftest.py"]
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 

@@ -209,6 +209,8 @@ def test_own_modules_that_do_not_fit_are_named(pair, said):
         ("weight_decay", -1),
         ("patience", 0),
         ("validation_fraction", 1.0),
+        ("random_state", -1),
+        ("random_state", "x"),
         ("device", "tpu"),
         ("precision", "fp8"),
         ("linear_path", "yes"),
@@ -266,6 +268,8 @@ def test_a_wrong_number_of_codes_is_named():
     ae = Autoencoder(2, max_epochs=1).fit(CURVE)
     with pytest.raises(DataError, match=r"Z has 3 columns.*have 2"):
         ae.inverse_transform(np.zeros((4, 3)))
+    with pytest.raises(DataError, match="Z contains NaN"):
+        ae.inverse_transform(np.full((4, 2), np.nan))
 
 
 def test_loading_in_another_process_gives_the_same_bits(tmp_path):

@@ -295,11 +295,12 @@ class Autoencoder(Codec):
             self._keep_codes(raw, seed)
         else:
             rows = self._model.preparation.rows(raw, self._model.dtype).to(self._model.device)
-        if getattr(self, "_partial", None) is None:
+        partial: PartialFit | None = getattr(self, "_partial", None)
+        if partial is None:
             plan = training.plan_for(self._model, params, len(rows), self._seed(raw))
-            self._partial = PartialFit(plan)
+            partial = self._partial = PartialFit(plan)
             self.chosen_ = persistence.chosen(self._model, plan)
-        state = self._partial.one_pass(self._model, rows)
+        state = partial.one_pass(self._model, rows)
         self._inference = self._model.inference()
         self._set_record(state)
         self.n_rows_ += len(raw)

@@ -62,12 +62,7 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         ndarray or frame, like what was fitted on
         """
         check_is_fitted(self)
-        codes = check_array(Z, dtype=(np.float64, np.float32), estimator=self, input_name="Z")
-        if codes.shape[1] != self.latent_dim_:
-            raise DataError(
-                f"Z has {codes.shape[1]} columns, but the codes of this {type(self).__name__} have {self.latent_dim_}; "
-                "give what transform returned."
-            )
+        codes = self._checked_codes(Z)
         return self.preparation_.give_back(self._inference.values(codes))
 
     def reconstruct(self, X: Any) -> Any:
@@ -146,8 +141,22 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         if not check.whole(1)(n):
             raise ParameterError(f"n={n!r} cannot be used; expected a whole number from 1 on.")
+        if not check.RANDOM(random_state):
+            raise ParameterError(f"random_state={random_state!r} cannot be used; expected {check.RANDOM_WORDS}.")
         codes = CodeDensity(self._codes).sample(int(n), check_random_state(random_state))
         return self.preparation_.give_back(self._inference.values(codes.astype(self._codes.dtype)))
+
+    def _checked_codes(self, Z: Any) -> np.ndarray:
+        try:
+            codes: np.ndarray = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")  # pyright: ignore
+        except ValueError as error:
+            raise DataError(f"Z is not an array of codes, which transform gives: {error}") from error
+        if codes.shape[1] != self.latent_dim_:
+            raise DataError(
+                f"Z has {codes.shape[1]} columns, but the codes of this {type(self).__name__} have {self.latent_dim_}; "
+                "give what transform returned."
+            )
+        return codes
 
     def _given(self, X: Any) -> Raw:
         """Take rows of the kind fitted on; their names are checked where they are prepared."""

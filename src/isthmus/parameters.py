@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from isthmus.exceptions import ParameterError
@@ -87,6 +88,8 @@ def check_parameters(estimator: str, given: Mapping[str, Any], expected: Mapping
             raise ParameterError(f"{estimator}: {name}={given[name]!r} cannot be used; expected {words}.")
 
 
+RANDOM = either(nothing, lambda v: whole(0)(v) and v < 2**32, lambda v: isinstance(v, np.random.RandomState))
+RANDOM_WORDS = "a whole number from 0 to below 2**32, a numpy RandomState or None"
 _ACTIVATION = (word(*ACTIVATIONS), f"one of {', '.join(map(repr, ACTIVATIONS))}")
 #: What each parameter of `Autoencoder` may be.
 AUTOENCODER: dict[str, tuple[Check, str]] = {
@@ -113,6 +116,7 @@ AUTOENCODER: dict[str, tuple[Check, str]] = {
     "weight_decay": (number(0), "a number from 0 on"),
     "patience": (either(whole(1), nothing, AUTO), "a whole number from 1 on, None or 'auto'"),
     "validation_fraction": (number(0, 1), "a number from 0 to below 1"),
+    "random_state": (RANDOM, RANDOM_WORDS),
     "device": (lambda v: isinstance(v, str), "'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'"),
     "precision": (word(*PRECISIONS), f"one of {', '.join(map(repr, PRECISIONS))}"),
     "warm_start": (flag, "True or False"),

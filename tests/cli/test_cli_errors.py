@@ -195,7 +195,7 @@ def test_a_table_for_a_model_of_pictures(made, refused, tmp_path):
     refused(3, "", "encode", made / "photo-model", made / "new.csv", "--drop", "name", "--to", tmp_path / "c.csv")
 
 
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "preparation.json", "README.md"])
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "preparation.json"])
 def test_a_damaged_model(made, refused, tmp_path, name):
     model = shutil.copytree(made / "model", tmp_path / "m")
     (model / name).write_bytes((model / name).read_bytes()[:-20])

@@ -18,7 +18,6 @@ from isthmus.exceptions import ModelFileError
 from isthmus.storage import (
     FORMAT_VERSION,
     Stored,
-    accept_card,
     check_target,
     is_model_folder,
     read_folder,
@@ -69,7 +68,7 @@ def assert_same(a, b):
 
 
 def test_round_trip_and_files(model):
-    assert sorted(os.listdir(model)) == sorted([CONFIG, *GUARDED])
+    assert sorted(os.listdir(model)) == sorted([CONFIG, CARD, *GUARDED])
     assert_same(read_folder(model), example())
     assert (model / CARD).read_text() == "# A card\n"
     for name in (CONFIG, PREPARATION):
@@ -315,16 +314,11 @@ def test_git_lfs_pointer(model):
         read_folder(model)
 
 
-def test_a_card_changed_on_purpose(model):
+def test_the_card_is_for_people_to_edit(model):
     (model / CARD).write_text("# My own words\n")
-    with pytest.raises(ModelFileError, match=r"README\.md.*accept_card"):
-        read_folder(model)
-    accept_card(model)
     assert_same(read_folder(model), example())
-    assert (model / CARD).read_text() == "# My own words\n"
     (model / CARD).unlink()
-    with pytest.raises(ModelFileError, match=r"README\.md is missing"):
-        accept_card(model)
+    assert_same(read_folder(model), example())
 
 
 # Where to save.

@@ -5,7 +5,6 @@ from isthmus.storage.checkpoint import read_checkpoint, write_checkpoint
 from isthmus.storage.folder import (
     FORMAT_VERSION,
     Stored,
-    accept_card,
     check_target,
     is_model_folder,
     read_folder,
@@ -15,7 +14,6 @@ from isthmus.storage.folder import (
 __all__ = [
     "FORMAT_VERSION",
     "Stored",
-    "accept_card",
     "check_target",
     "is_model_folder",
     "model_card",

@@ -25,7 +25,7 @@ WEIGHTS = "model.safetensors"
 PREPARATION = "preparation.json"
 ARRAYS = "preparation.safetensors"
 CARD = "README.md"
-GUARDED = (WEIGHTS, PREPARATION, ARRAYS, CARD)  # every file but config.json, which guards itself
+GUARDED = (WEIGHTS, PREPARATION, ARRAYS)  # config.json guards itself; README.md is for people to edit
 
 _NO_DIGEST = b"0" * 64
 _REMEDY = "Copy the whole folder again from where it was saved, or save the model again."
@@ -106,7 +106,7 @@ def write_folder(path: atomic.StrPath, stored: Stored, card: str, overwrite: boo
         "format_version": FORMAT_VERSION,
         "written_by": __version__,
         "checksum": _NO_DIGEST.decode(),
-        "files": {name: _seal(data) for name, data in contents.items()},
+        "files": {name: _seal(contents[name]) for name in GUARDED},
         "tensors": tensors.describe(stored.tensors),
         "arrays": tensors.describe(numbers),
         "config": stored.config,
@@ -190,26 +190,6 @@ def check_target(path: atomic.StrPath, overwrite: bool = True) -> None:
             "to be "
             "replaced (overwrite=True)."
         )
-
-
-def accept_card(path: atomic.StrPath) -> None:
-    """Record a README.md that was changed on purpose, so that the folder reads again.
-
-    Parameters
-    ----------
-    path : str or path
-        A model folder.
-
-    Raises
-    ------
-    ModelFileError
-        As `read_folder` for config.json, or README.md is missing.
-    """
-    folder = Path(path)
-    document = _read_config(folder)
-    _entry(document, "files", dict)[CARD] = _seal(_bytes(folder, CARD))
-    document["checksum"] = _NO_DIGEST.decode()
-    atomic.write_bytes(folder / CONFIG, _sealed_config(document))
 
 
 def _read(folder: Path) -> Stored:

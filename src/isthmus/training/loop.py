@@ -140,8 +140,9 @@ class Loop:
         state.epoch += 1
         state.gradients.append(self._norms)
         validation = self._validate()
-        if self.validation is None or validation < state.best_loss:
-            state.keep_best(parts[TOTAL] if self.validation is None else validation)
+        judged = parts[TOTAL] if self.validation is None else validation
+        if judged < state.best_loss:
+            state.keep_best(judged)
         record = self._record(parts, validation, start)
         asked = [callback.on_epoch_end(record) is True for callback in self.callbacks]
         waited = state.epoch - state.best_epoch
