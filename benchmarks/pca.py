@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -64,8 +63,11 @@ def main() -> None:
     parser.add_argument("--no-images", action="store_true")
     parser.add_argument("--sets", nargs="*", help="names of some of the tabular sets")
     arguments = parser.parse_args()
-    warnings.simplefilter("ignore", RuntimeWarning)
     console = Console(width=110)
+    needed = [arguments.data / "adbench"] + ([] if arguments.no_images else [arguments.data / "fashion-mnist"])
+    missing = [str(folder) for folder in needed if not folder.is_dir()]
+    if missing:
+        parser.exit(2, f"No data in {' and '.join(missing)}: say where they are, --data FOLDER.\n")
     table = Table(title="Held-out mean squared error, ours over PCA's at the same code size")
     for column in (
         "set",

@@ -56,8 +56,8 @@ class Autoencoder(Codec):
     dropout : float, default=0.0
         Share of hidden units dropped in training.
     linear_path : bool or "auto", default="auto"
-        The linear encoder and decoder started at PCA. "auto": for "dense" and "conv" with linear code and
-        output.
+        The linear encoder and decoder started at PCA. "auto": with linear code and output, at most 100
+        million weights and no own modules.
     loss : {"auto", "mse", "mae", "huber", "bce"}, default="auto"
         Reconstruction loss in prepared units. "auto": "bce" where every value is 0 or 1, else "mse".
     scaling : {"auto", "standard", "minmax", "quantile", "none"}, default="auto"

@@ -28,6 +28,7 @@ from isthmus.training.setup import OWN, Architecture, check_own_pair, start_at_p
 from isthmus.training.split import SubsetRows
 from isthmus.training.state import TrainingState, make_optimizer
 from isthmus.training.step import Step
+from isthmus.training.threads import threads_for, work_per_row
 
 #: Share of the variance that the PCA of the size chosen by latent_dim="auto" explains, and the largest such size.
 AUTO_SHARE, AUTO_LARGEST = 0.95, 256
@@ -125,9 +126,7 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
     rows = preparation.rows(raw, dtype).to(device)
     wanted = params["latent_dim"]
     most = AUTO_LARGEST if wanted == "auto" else wanted
-    pca = principal_components(
-        rows if train is None else SubsetRows(rows, train), most, torch.Generator().manual_seed(seed)
-    )
+    pca = _components(rows if train is None else SubsetRows(rows, train), most, seed)
     latent_dim = min(AUTO_LARGEST, pca.smallest_size(AUTO_SHARE)) if wanted == "auto" else int(wanted)
     pca = pca.first(latent_dim)
     objective = as_objective(params["objective"])
@@ -141,6 +140,12 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
         check_own_pair(network, architecture, objective)
     start_at_pca(network, pca, loss)
     return Model(preparation, objective, loss, architecture, network, pca, device, precision), rows
+
+
+def _components(rows: Rows, most: int, seed: int) -> PrincipalComponents:
+    size = math.prod(rows.shape)
+    with threads_for(len(rows) * size * min(size, len(rows))):
+        return principal_components(rows, most, torch.Generator().manual_seed(seed))
 
 
 def _prepare(params: Mapping[str, Any], raw: Raw, train: np.ndarray | None) -> tuple[Loss, Preparation]:
@@ -215,8 +220,7 @@ def _choose_architecture(params: Mapping[str, Any], rows: Rows, latent_dim: int,
 
 def return_to_pca(model: Model, rows: Rows, seed: int) -> None:
     """Make the model the PCA of all rows: nothing beat its start, so no row need be held out any more."""
-    pca = principal_components(rows, model.architecture.latent_dim, torch.Generator().manual_seed(seed))
-    model.pca = pca
+    model.pca = pca = _components(rows, model.architecture.latent_dim, seed)
     start_at_pca(model.network, pca, model.loss)
 
 
@@ -246,7 +250,9 @@ def run(
     """Train a model to the end of its plan; callbacks are told what it is `about`."""
     state = TrainingState(model.network, make_optimizer(model.network, plan), torch.Generator().manual_seed(plan.seed))
     step = Step(model.network, model.objective, model.loss, model.precision)
-    return Loop(step, train, validation, plan, state, callbacks, checkpoints, about).run()
+    work = 3 * plan.batch_size * work_per_row(model.network, model.architecture.shape)
+    with threads_for(work):
+        return Loop(step, train, validation, plan, state, callbacks, checkpoints, about).run()
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ from torch import Tensor
 from isthmus.data import Preparation, Prepared, Raw
 from isthmus.networks import Network
 from isthmus.objectives import Loss, Objective
+from isthmus.training.threads import threads_for, work_per_row
 
 #: Values of a block of rows: enough to keep the processor busy, few enough to stay in its cache.
 BLOCK = 1 << 20
@@ -46,6 +47,7 @@ class Inference:
         self.preparation = preparation
         self.device = device
         self._networks = {next(network.parameters()).dtype: network.eval()}
+        self._work = work_per_row(network, preparation.shape_)
 
     def dtype_for(self, values_dtype: np.dtype | torch.dtype) -> torch.dtype:
         """Precision in which to work on data of a dtype."""
@@ -71,12 +73,14 @@ class Inference:
     @torch.no_grad()
     def encode(self, prepared: Prepared) -> Tensor:
         """Codes of prepared rows: (n, latent_dim)."""
-        return self.objective.encode(self.network(prepared.x.dtype).encode(prepared.x, prepared.mask))
+        with threads_for(len(prepared) * self._work):
+            return self.objective.encode(self.network(prepared.x.dtype).encode(prepared.x, prepared.mask))
 
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
         """Prepared values of codes: (n, *shape)."""
-        return self.loss.link(self.network(z.dtype).decode(z))
+        with threads_for(len(z) * self._work):
+            return self.loss.link(self.network(z.dtype).decode(z))
 
     @torch.no_grad()
     def cell_losses(self, prepared: Prepared) -> Tensor:

@@ -14,6 +14,7 @@ from isthmus.training.loop import Loop
 from isthmus.training.plan import Plan
 from isthmus.training.state import TrainingState, make_optimizer
 from isthmus.training.step import Step
+from isthmus.training.threads import threads_for, work_per_row
 
 
 class PartialFit:
@@ -41,6 +42,7 @@ class PartialFit:
         plan = replace(plan, max_epochs=state.epoch + 1)
         state.finished, state.best_loss = "", math.inf
         step = Step(model.network, model.objective, model.loss, model.precision)
-        Loop(step, rows, None, plan, state).run(begin=not self._tensors)
+        with threads_for(3 * batch * work_per_row(model.network, model.architecture.shape)):
+            Loop(step, rows, None, plan, state).run(begin=not self._tensors)
         self._tensors, self._counters = state.tensors(), state.counters()
         return state
