@@ -13,7 +13,8 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.decomposition import PCA
 from torch import nn
 
-from isthmus import Autoencoder, load
+from isthmus import Autoencoder, Objective, load
+from isthmus.data import as_raw
 from isthmus.exceptions import DataError, ModelFileError, ParameterError
 
 RNG = np.random.default_rng(0)
@@ -313,3 +314,136 @@ def test_all_sets_of_the_bar(shared):
     theirs = ((pca.inverse_transform(pca.transform(test)) - test) ** 2).mean()
     ae = Autoencoder(5, max_epochs=40, random_state=0).fit(train)
     assert ((ae.reconstruct(test) - test) ** 2).mean() < 0.6 * theirs
+
+
+class Shrink(Objective):
+    """A term worth more than reconstruction."""
+
+    def __init__(self, weight=1.0, name="shrink"):
+        self.weight = weight
+        self.name = name
+
+    def code(self, h):
+        return h, {self.name: self.weight * h.square().mean()}
+
+
+class Noise(Objective):
+    def corrupt(self, x, mask, generator):
+        return x + torch.randn(x.shape, generator=generator).to(x)
+
+
+def test_an_objective_is_not_thrown_away_for_pca():
+    """PCA is no candidate where something else than reconstruction is wanted."""
+    shrunk = Autoencoder(1, objective=Shrink(), max_epochs=60, random_state=0).fit(CURVE)
+    assert shrunk.best_epoch_ > 0
+    assert np.abs(shrunk.transform(CURVE)).mean() < 0.5
+    assert Autoencoder(1, objective=Noise(), max_epochs=10, random_state=0).fit(CURVE).best_epoch_ > 0
+    bare = Autoencoder(1, objective=Noise(), max_epochs=10, validation_fraction=0, random_state=0).fit(CURVE)
+    assert bare.best_epoch_ > 0
+
+
+def test_terms_of_the_same_name_both_count():
+    ae = Autoencoder(1, objective=[Shrink(1.0), Shrink(3.0)], max_epochs=2, random_state=0).fit(CURVE)
+    record = {name: column[-1] for name, column in ae.history_.items()}
+    assert record["shrink_2"] == pytest.approx(3 * record["shrink"], rel=1e-5)
+    parts = record["reconstruction"] + record["shrink"] + record["shrink_2"]
+    assert record["train_loss"] == pytest.approx(parts, rel=1e-5)
+    with pytest.raises(ParameterError, match="'epoch'"):
+        Autoencoder(1, objective=Shrink(name="epoch")).fit(CURVE)
+
+
+def test_the_objective_fitted_is_the_one_used_and_saved(tmp_path):
+    ae = Autoencoder(1, objective=Shrink(1.0), max_epochs=2, random_state=0).fit(CURVE)
+    ae.set_params(objective=None, latent_dim=3)
+    ae.save(tmp_path / "model")
+    with pytest.raises(ParameterError, match="Shrink"):
+        load(tmp_path / "model")
+    assert load(tmp_path / "model", objective=Shrink()).latent_dim == 1
+
+
+def test_sorted_rows_without_held_out_ones_are_judged_by_all():
+    still = np.tile(CURVE.mean(0), (5000, 1)) + 1e-3 * RNG.normal(size=(5000, 3))
+    ae = Autoencoder(1, validation_fraction=0, max_epochs=10, random_state=0).fit(np.vstack([still, CURVE]))
+    assert ae.best_epoch_ > 0
+
+
+def test_values_outside_0_and_1_cost_more_under_cross_entropy():
+    X = (RNG.random((200, 6)) < 0.5).astype(float)
+    ae = Autoencoder(2, max_epochs=3, random_state=0).fit(X)
+    odd = X[:1].copy()
+    odd[0, 0] = 50
+    assert ae.reconstruction_error(odd)[0] > ae.reconstruction_error(X).max() > 0
+
+
+def test_partial_fit_keeps_what_it_trained_on_every_row():
+    seen = []
+
+    class Count(Objective):
+        def corrupt(self, x, mask, generator):
+            seen.append(len(x))
+            return x
+
+    ae = Autoencoder(1, random_state=0, batch_size=64, objective=Count()).partial_fit(CURVE[:200])
+    assert sum(seen) == 200
+    assert ae.best_epoch_ == 1
+    before = ae.sample(50, random_state=0)
+    torch.manual_seed(1)
+    ae.partial_fit(CURVE[:200])
+    first = torch.rand(1)
+    ae.partial_fit(CURVE[:200])
+    assert not torch.equal(first, torch.rand(1)), "the caller's generator is not wound back"
+    assert not np.array_equal(before, ae.sample(50, random_state=0)), "new codes, new samples"
+
+
+def test_a_warm_fit_that_fails_leaves_the_model_as_it_was():
+    ae = Autoencoder(1, max_epochs=3, random_state=0, warm_start=True).fit(CURVE)
+    codes, chosen = ae.transform(CURVE), ae.chosen_
+
+    def fail(record):
+        raise OSError("the disk of a callback is full")
+
+    with pytest.raises(OSError, match="the disk of a callback"):
+        ae.set_params(callbacks=[fail]).fit(CURVE)
+    np.testing.assert_array_equal(ae.transform(CURVE), codes)
+    assert ae.chosen_ == chosen
+    with pytest.raises(ParameterError, match=r"warm_start=True.*latent_dim=2"):
+        ae.set_params(latent_dim=2).fit(CURVE)
+
+
+def test_a_warm_fit_holds_the_same_rows_out():
+    ae = Autoencoder(1, max_epochs=2, warm_start=True).fit(CURVE)
+    first = ae.validation_rows_
+    np.testing.assert_array_equal(ae.fit(CURVE).validation_rows_, first)
+
+
+def test_columns_that_differ_by_rounding_alone_are_constant():
+    rounding = np.where(RNG.random((400, 4)) < 0.5, 0.1 * 3, 0.3)
+    ae = Autoencoder(1, max_epochs=0, validation_fraction=0).fit(np.hstack([CURVE, rounding]))
+    assert ae.preparation_.transform(as_raw(np.hstack([CURVE, rounding]))).x[:, 3:].abs().max() < 1e-12
+
+
+def test_a_validation_set_without_values_is_refused():
+    with pytest.raises(DataError, match="validation= is missing"):
+        Autoencoder(1).fit(CURVE, validation=np.full((5, 3), np.nan))
+
+
+def test_errors_by_cell_have_the_shape_of_the_data():
+    series = RNG.normal(size=(40, 12))
+    ae = Autoencoder(2, kind="sequence", max_epochs=1).fit(series)
+    assert ae.reconstruction_error(series, per="cell").shape == series.shape
+    pictures = torch.rand(40, 3, 8, 8)
+    ae = Autoencoder(2, max_epochs=1).fit(pictures)
+    assert ae.reconstruction_error(pictures, per="cell").shape == pictures.shape
+
+
+def test_far_from_zero_the_linear_path_keeps_its_digits():
+    X = 1e6 + CURVE
+    ae = Autoencoder(1, scaling="none", max_epochs=0, validation_fraction=0).fit(X)
+    assert ae.comparison_["ratio"] == pytest.approx(1, abs=0.01)
+
+
+def test_pickles_hold_the_weights_once():
+    ae = Autoencoder(1, max_epochs=1).fit(CURVE)
+    before = len(pickle.dumps(ae))
+    ae.transform(CURVE)
+    assert len(pickle.dumps(ae)) == before

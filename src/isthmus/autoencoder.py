@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, Self
 
@@ -14,6 +16,7 @@ from isthmus import parameters as check
 from isthmus import persistence
 from isthmus.codec import Codec
 from isthmus.data import Raw, Rows, as_raw
+from isthmus.exceptions import DataError, ParameterError
 from isthmus.objectives import Objective
 from isthmus.training import fit as training
 from isthmus.training.callbacks import as_callbacks
@@ -21,6 +24,11 @@ from isthmus.training.checkpoints import Checkpoints
 from isthmus.training.partial import PartialFit
 from isthmus.training.split import SubsetRows, held_out
 
+#: What a fit with warm_start cannot change.
+FIXED = (
+    *("latent_dim", "objective", "network", "hidden", "activation", "code_activation", "output_activation"),
+    *("dropout", "linear_path", "loss", "scaling", "precision"),
+)
 #: Training codes that are kept, so that `sample` can fit its density.
 CODES_KEPT = 5000
 
@@ -237,10 +245,15 @@ class Autoencoder(Codec):
         raw = as_raw(X, kind=self.kind)
         seed = self._seed(raw)
         again = self.warm_start and hasattr(self, "network_")
-        held = None if validation is None else as_raw(validation, kind=raw.kind)
+        if again:
+            # The rows held out stay the same, so that none of them has been trained on before.
+            seed = self.chosen_["seed"]
+            self._refuse_changes(params)
+        held = None if validation is None else self._validation(validation, raw)
         learnt, out = held_out(len(raw), self.validation_fraction if held is None else 0.0, seed)
         if again:
-            model = self._model
+            # A copy, so that a fit that fails leaves the fitted one as it was.
+            model = replace(self._model, network=copy.deepcopy(self._model.network))
             rows = model.preparation.rows(raw, model.dtype).to(model.device)
         else:
             model, rows = training.set_up(params, raw, seed, learnt if len(out) else None)
@@ -251,18 +264,23 @@ class Autoencoder(Codec):
         plan = training.plan_for(model, params, len(train), seed)
         checkpoints = None
         if self.checkpoint is not None:
-            run_of = training.fingerprint(params, raw, seed)
+            run_of = training.fingerprint(params, raw, held, seed)
+            if again:
+                run_of["start"] = training.digest_weights(model.network)
             checkpoints = Checkpoints(self.checkpoint, run_of, self.checkpoint_every)
         callbacks = as_callbacks(self.callbacks, self.verbose)
-        self.chosen_ = persistence.chosen(model, plan)
-        about = {"parameters": params, "chosen": self.chosen_}
+        chosen = persistence.chosen(model, plan)
+        about = {"parameters": params, "chosen": chosen}
         state = training.run(model, plan, train, judged, callbacks, checkpoints, about)
         split = "training" if judged is None else "validation"
-        self.comparison_ = training.beside_pca(model, train if judged is None else judged, split)
-        if state.best_epoch == 0 and len(out) and model.architecture.linear_path and not again:
+        comparison = training.beside_pca(model, train if judged is None else judged, split)
+        at_start = state.best_epoch == 0 and model.objective.is_plain()
+        if at_start and len(out) and model.architecture.linear_path and not again:
             training.return_to_pca(model, rows, seed)
-        self._set_model(model)
+        self._set_model(model, params)
         self._set_record(state)
+        self.comparison_ = comparison
+        self.chosen_ = chosen
         self.n_rows_ = len(raw)
         self.validation_rows_ = out if len(out) else None
         self._keep_codes(raw, seed)
@@ -290,19 +308,19 @@ class Autoencoder(Codec):
         if not hasattr(self, "network_"):
             seed = self._seed(raw)
             model, rows = training.set_up(params, raw, seed)
-            self._set_model(model)
+            self._set_model(model, params)
+            self._partial = None
             self.n_rows_ = 0
-            self._keep_codes(raw, seed)
         else:
+            seed = self.chosen_["seed"]
             rows = self._model.preparation.rows(raw, self._model.dtype).to(self._model.device)
-        partial: PartialFit | None = getattr(self, "_partial", None)
-        if partial is None:
-            plan = training.plan_for(self._model, params, len(rows), self._seed(raw))
-            partial = self._partial = PartialFit(plan)
-            self.chosen_ = persistence.chosen(self._model, plan)
-        state = partial.one_pass(self._model, rows)
+        plan = training.plan_for(self._model, params, len(rows), seed)
+        self.chosen_ = persistence.chosen(self._model, plan)
+        partial = self._partial = self._partial or PartialFit()
+        state = partial.one_pass(self._model, rows, plan)
         self._inference = self._model.inference()
         self._set_record(state)
+        self._keep_codes(raw, 0)
         self.n_rows_ += len(raw)
         self.validation_rows_ = None
         self.comparison_ = training.beside_pca(self._model, rows, "training")
@@ -319,9 +337,27 @@ class Autoencoder(Codec):
             return int(training.digest(raw)[:7], 16)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _set_model(self, model: training.Model) -> None:
-        """Set the fitted attributes that follow from the model alone."""
+    def _validation(self, validation: Any, raw: Raw) -> Raw:
+        held = as_raw(validation, kind=raw.kind)
+        values: Any = held.values.data if held.is_sparse else held.values
+        if values.size and values.dtype.kind == "f" and np.isnan(values).all():
+            raise DataError("Every value of validation= is missing (NaN): no epoch can be chosen on it.")
+        return held
+
+    def _refuse_changes(self, params: dict[str, Any]) -> None:
+        """Refuse parameters that a fit going on from the last one cannot change."""
+        changed = [name for name in FIXED if not _same(params[name], self._fitted_params[name])]
+        if changed:
+            given = ", ".join(f"{name}={params[name]!r} (was {self._fitted_params[name]!r})" for name in changed)
+            raise ParameterError(
+                f"warm_start=True goes on with the network of the last fit, which cannot change {given}. Set them "
+                "back, or set warm_start=False to begin anew."
+            )
+
+    def _set_model(self, model: training.Model, params: dict[str, Any]) -> None:
+        """Set the fitted attributes that follow from the model and its parameters alone."""
         self._model = model
+        self._fitted_params = params
         self._inference = model.inference()
         self.network_ = model.network
         self.preparation_ = model.preparation
@@ -345,3 +381,11 @@ class Autoencoder(Codec):
     def _keep_codes(self, raw: Raw, seed: int) -> None:
         rows = np.random.default_rng(seed).permutation(len(raw))[:CODES_KEPT]
         self._codes = self._inference.codes(raw.take(np.sort(rows))).astype(np.float32)
+        self._density = None
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two values of a parameter are the same; objectives by what they say of themselves."""
+    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return a is b or (repr(a) == repr(b) if isinstance(a, Objective) else a == b)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -34,6 +34,7 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     _model: Model
     _inference: Inference
     _codes: np.ndarray
+    _density: CodeDensity | None
 
     def transform(self, X: Any) -> Any:
         """Encode rows.
@@ -96,7 +97,10 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         parts = [self._inference.cell_losses(prepared).cpu() for _, prepared in self._inference.blocks(raw)]
         if per == "row":
             return np.concatenate([part.flatten(1).nanmean(1).numpy() for part in parts])
-        return np.concatenate([self.preparation_.backward(part.numpy(), raw.item_shape) for part in parts])
+        cells = np.concatenate([self.preparation_.backward(part.numpy(), raw.item_shape) for part in parts])
+        if raw.flat:
+            return cells.reshape(len(cells), -1)
+        return np.moveaxis(cells, -1, 1) if raw.container == "torch_nchw" else cells
 
     def score(self, X: Any, y: Any = None) -> float:
         """Share of the variance of X about the training mean that the reconstruction explains: at most 1.
@@ -143,10 +147,14 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             raise ParameterError(f"n={n!r} cannot be used; expected a whole number from 1 on.")
         if not check.RANDOM(random_state):
             raise ParameterError(f"random_state={random_state!r} cannot be used; expected {check.RANDOM_WORDS}.")
-        codes = CodeDensity(self._codes).sample(int(n), check_random_state(random_state))
+        if self._density is None:
+            self._density = CodeDensity(self._codes)
+        codes = self._density.sample(int(n), check_random_state(random_state))
         return self.preparation_.give_back(self._inference.values(codes.astype(self._codes.dtype)))
 
     def _checked_codes(self, Z: Any) -> np.ndarray:
+        if isinstance(Z, torch.Tensor):
+            Z = Z.detach().cpu().numpy()
         try:
             codes: np.ndarray = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")  # pyright: ignore
         except ValueError as error:
@@ -160,13 +168,7 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _given(self, X: Any) -> Raw:
         """Take rows of the kind fitted on; their names are checked where they are prepared."""
-        raw = as_raw(X, kind=self.kind_)
-        if raw.names is None and hasattr(self, "feature_names_in_"):
-            name = type(self).__name__
-            warnings.warn(
-                f"X does not have valid feature names, but {name} was fitted with feature names", stacklevel=3
-            )
-        return raw
+        return as_raw(X, kind=self.kind_)
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = True) -> None:
         """Write the model as a folder, whole or not at all; `isthmus.load` reads it.

@@ -7,7 +7,7 @@ from typing import Any
 
 from isthmus import persistence
 from isthmus.autoencoder import Autoencoder
-from isthmus.exceptions import ModelFileError
+from isthmus.exceptions import ModelFileError, ParameterError
 from isthmus.storage import read_folder
 
 ESTIMATORS: dict[str, type[Autoencoder]] = {"Autoencoder": Autoencoder}
@@ -52,6 +52,8 @@ def load(path: str | PathLike[str], *, device: str = "auto", objective: Any = No
     >>> bool((again.transform(X) == ae.transform(X)).all())
     True
     """
+    if not isinstance(path, (str, PathLike)):
+        raise ParameterError(f"path={path!r} cannot be used; expected the path of a model folder.")
     stored = read_folder(path)
     name = stored.config.get("estimator")
     if name not in ESTIMATORS:

@@ -47,7 +47,7 @@ def either(*checks: Check) -> Check:
 
 def flag(v: Any) -> bool:
     """Check for True or False."""
-    return isinstance(v, bool) or type(v).__name__ == "bool_"
+    return isinstance(v, (bool, np.bool_))
 
 
 def nothing(v: Any) -> bool:
@@ -120,7 +120,7 @@ AUTOENCODER: dict[str, tuple[Check, str]] = {
     "device": (lambda v: isinstance(v, str), "'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'"),
     "precision": (word(*PRECISIONS), f"one of {', '.join(map(repr, PRECISIONS))}"),
     "warm_start": (flag, "True or False"),
-    "checkpoint": (either(nothing, lambda v: isinstance(v, (str, PathLike))), "None or a folder"),
+    "checkpoint": (either(nothing, lambda v: isinstance(v, (str, PathLike)) and str(v) != ""), "None or a folder"),
     "checkpoint_every": (
         either(whole(1), lambda v: seconds_of(v) is not None),
         "a whole number of epochs from 1 on, or seconds such as '30s'",

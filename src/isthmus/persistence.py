@@ -56,7 +56,7 @@ def chosen(model: Model, plan: Plan) -> dict[str, Any]:
 
 def save(estimator: Any, path: str | PathLike[str], *, overwrite: bool) -> None:
     """Write a fitted estimator as a folder."""
-    model = estimator._model
+    model, params = estimator._model, estimator._fitted_params
     rows = estimator.validation_rows_
     config = {
         "estimator": type(estimator).__name__,
@@ -65,10 +65,10 @@ def save(estimator: Any, path: str | PathLike[str], *, overwrite: bool) -> None:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "isthmus_version": __version__,
         "versions": versions(),
-        "parameters": _parameters(estimator),
+        "parameters": _parameters(params),
         "schema": _schema(estimator),
         "architecture": model.architecture.config(),
-        "own_objective": None if estimator.objective is None else repr(estimator.objective),
+        "own_objective": None if params["objective"] is None else repr(params["objective"]),
         "loss": model.loss.name,
         "precision": model.precision,
         "n_rows": estimator.n_rows_,
@@ -100,6 +100,11 @@ def load_into(
                 f"The model in {str(path)!r} was fitted with the objective {config['own_objective']}: loading runs no "
                 "code from the folder, so give it again, load(path, objective=...)."
             )
+        if architecture.network != OWN and network is not None:
+            raise ParameterError(
+                f"The model in {str(path)!r} has a network of the family {architecture.network!r}, not of own modules: "
+                "leave network= out."
+            )
         if architecture.network == OWN and network is None:
             raise ParameterError(
                 f"The model in {str(path)!r} has a network of a person's own modules: loading runs no code from the "
@@ -110,10 +115,10 @@ def load_into(
             params["network"] = network
         estimator = estimator_class(**params)
         model = _model(stored, architecture, objective, network, device)
-        estimator._set_model(model)
+        estimator._set_model(model, estimator.get_params(deep=False))
         for name, value in config["record"].items():
             setattr(estimator, name, value)
-        estimator._codes = tensors["codes"].numpy()
+        estimator._codes, estimator._density = tensors["codes"].numpy(), None
         held = tensors.get("validation_rows")
         estimator.validation_rows_ = None if held is None else held.numpy()
         estimator._partial = None
@@ -135,7 +140,12 @@ def _model(stored: Stored, architecture: Architecture, objective: Any, network: 
         groups.setdefault(group, {})[rest] = tensor
     place = choose_device(device)
     built.to(torch.float64 if config["precision"] == "float64" else torch.float32)
-    built.load_state_dict(groups["network"])
+    try:
+        built.load_state_dict(groups["network"])
+    except RuntimeError as error:
+        if architecture.network != OWN:
+            raise
+        raise ParameterError(f"network=(encoder, decoder) has other weights than the model saved: {error}") from error
     return Model(
         preparation=preparation,
         objective=as_objective(objective),
@@ -159,10 +169,10 @@ def versions() -> dict[str, str]:
     }
 
 
-def _parameters(estimator: Any) -> dict[str, Any]:
+def _parameters(params: dict[str, Any]) -> dict[str, Any]:
     """Parameters as JSON can hold them; what cannot be held is given again to `load`."""
     kept = {}
-    for name, value in estimator.get_params(deep=False).items():
+    for name, value in params.items():
         if name in NOT_KEPT or name == "objective":
             continue
         if name == "network" and not isinstance(value, str):

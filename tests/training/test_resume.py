@@ -8,14 +8,15 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
-from isthmus import Autoencoder
+from isthmus import Autoencoder, Objective
 from isthmus.exceptions import ModelFileError
 
 FIT = """
 import sys, numpy as np, torch
 torch.set_num_threads(1)
-from isthmus import Autoencoder
+from isthmus import Autoencoder, Objective
 X = np.load(sys.argv[1])
 ae = Autoencoder(2, max_epochs=120, patience=None, batch_size=32, dropout=0.1, random_state=3,
                  checkpoint=sys.argv[2] or None, checkpoint_every=4)
@@ -76,4 +77,31 @@ def test_the_checkpoint_of_another_fit_is_refused(tmp_path):
         Autoencoder(2, max_epochs=3, checkpoint=tmp_path / "c", random_state=0).fit(X)
     with pytest.raises(ModelFileError, match="data differs"):
         Autoencoder(2, max_epochs=2, checkpoint=tmp_path / "c", random_state=0).fit(X + 1)
+    with pytest.raises(ModelFileError, match="validation differs"):
+        Autoencoder(2, max_epochs=2, checkpoint=tmp_path / "c", random_state=0).fit(X, validation=X)
     assert (tmp_path / "c" / "checkpoint.safetensors").read_bytes() == before
+
+
+class Trips(Objective):
+    """Now and then a batch is not finite."""
+
+    def corrupt(self, x, mask, generator):
+        return x * float("nan") if torch.rand(1, generator=generator).item() < 0.02 else x
+
+
+@pytest.mark.filterwarnings("ignore:The loss was not finite")
+@pytest.mark.parametrize("stop", [5, 6, 7])
+def test_a_fit_taken_up_steps_back_as_one_that_never_stopped(tmp_path, stop):
+    rng = np.random.default_rng(0)
+    X = np.tanh(rng.normal(size=(600, 3)) @ rng.normal(size=(3, 8)))
+    params = {"max_epochs": 20, "random_state": 1, "objective": Trips(), "patience": None, "checkpoint_every": 1}
+
+    def interrupt(record):
+        if record["epoch"] == stop:
+            raise KeyboardInterrupt
+
+    never = Autoencoder(2, checkpoint=tmp_path / "never", **params).fit(X)
+    with pytest.warns(RuntimeWarning, match="interrupted"):
+        Autoencoder(2, checkpoint=tmp_path / "c", callbacks=[interrupt], **params).fit(X)
+    again = Autoencoder(2, checkpoint=tmp_path / "c", **params).fit(X)
+    np.testing.assert_array_equal(again.transform(X), never.transform(X))

@@ -41,7 +41,7 @@ def test_a_small_fit_runs_on_one_thread():
 def test_work_is_that_of_the_matrix_products():
     layout = Layout((30,), latent_dim=4, code_dim=4, hidden=(16,))
     dense = assemble(FAMILIES["dense"][1].build(layout), layout, linear_path=True)
-    assert work_per_row(dense, (30,)) == 2 * (30 * 16 + 16 * 4 + 30 * 4)
+    assert work_per_row(dense, (30,)).products == 2 * (30 * 16 + 16 * 4 + 30 * 4)
     conv = nn.Sequential(nn.Conv2d(1, 8, 4, stride=2, padding=1), nn.Flatten(), nn.Linear(8 * 16, 2))
     back = nn.Sequential(nn.Linear(2, 64), nn.Unflatten(1, (1, 8, 8)))
-    assert work_per_row(Network(conv, back), (1, 8, 8)) == 16 * 8 * 16 + 8 * 16 * 2 + 2 * 64
+    assert work_per_row(Network(conv, back), (1, 8, 8)).products == 16 * 8 * 16 + 8 * 16 * 2 + 2 * 64

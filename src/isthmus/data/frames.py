@@ -161,8 +161,8 @@ def _not_numeric(column: nw.Series[Any], origin: str) -> DataError:
     at = first if first is not None else next(i for i, value in enumerate(values) if value is not None)
     return DataError(
         f"Column {name!r} of {origin} {what}: row {at} (counted from 0), column {name!r}, value "
-        f"{shorten(values[at])}. Set the column aside with drop=[{name!r}] (on the command line: --drop "
-        f"{name}), or encode it as numbers."
+        f"{shorten(values[at])}. Leave the column out (X.drop(columns=[{name!r}]), isthmus.read(path, "
+        f"drop=[{name!r}]), or --drop {name} on the command line), or encode it as numbers."
     )
 
 

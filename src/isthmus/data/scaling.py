@@ -106,7 +106,7 @@ class Standard(Affine):
     def fit(self, values: Values, width: int, bounds: tuple[float, float] | None = None) -> Self:
         """Learn mean and standard deviation."""
         moments = column_moments(values, width)
-        return self._set(moments.mean, moments.std)
+        return self._set(moments.mean, np.where(moments.rounding(values.dtype), 0.0, moments.std))
 
 
 class MinMax(Affine):
@@ -120,7 +120,8 @@ class MinMax(Affine):
             return self._set(np.full(width, float(bounds[0])), np.full(width, float(bounds[1] - bounds[0])))
         moments = column_moments(values, width)
         with np.errstate(over="ignore"):
-            return self._set(moments.low, moments.high - moments.low)
+            reach = moments.high - moments.low
+        return self._set(moments.low, np.where(moments.rounding(values.dtype), 0.0, reach))
 
 
 class NoScaling(Affine):

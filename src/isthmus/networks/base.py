@@ -62,7 +62,10 @@ class LinearPath(nn.Module):
     def __init__(self, shape: tuple[int, ...], latent_dim: int):
         super().__init__()
         self.shape = tuple(shape)
+        self.center: Tensor
         size = math.prod(shape)
+        # Taken off first: rows far from zero would lose their digits in the product.
+        self.register_buffer("center", torch.zeros(size))
         self.encoder = nn.Linear(size, latent_dim)
         self.decoder = nn.Linear(latent_dim, size)
 
@@ -95,13 +98,13 @@ class LinearPath(nn.Module):
             parameter.zero_()
         weight = components / scale[:, None]
         self.encoder.weight[:k] = weight
-        self.encoder.bias[:k] = -(weight @ mean)
+        self.center.copy_(mean)
         self.decoder.weight[:, :k] = slope * (components * scale[:, None]).T
         self.decoder.bias.copy_(mean if output_mean is None else output_mean)
 
     def encode(self, x: Tensor) -> Tensor:
         """Code of each row: (n, *shape) to (n, latent_dim)."""
-        return self.encoder(x.flatten(1))
+        return self.encoder(x.flatten(1) - self.center)
 
     def decode(self, z: Tensor) -> Tensor:
         """Reconstruction of each code: (n, latent_dim) to (n, *shape)."""

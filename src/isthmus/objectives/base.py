@@ -39,7 +39,10 @@ class Objective(BaseEstimator):
         return latent_dim
 
     def corrupt(self, x: Tensor, mask: Tensor | None, generator: torch.Generator) -> Tensor:
-        """Change what the encoder sees; the target stays clean. Draw from `generator` alone."""
+        """Change what the encoder sees; the target stays clean.
+
+        Draw from `generator` alone, which is on the CPU: `torch.randn(x.shape, generator=generator).to(x)`.
+        """
         return x
 
     def code(self, h: Tensor) -> tuple[Tensor, Terms]:
@@ -49,6 +52,11 @@ class Objective(BaseEstimator):
     def encode(self, h: Tensor) -> Tensor:
         """Turn what the encoder gave into the deterministic code."""
         return h
+
+    def is_plain(self) -> bool:
+        """Whether nothing is added: only then is PCA, the starting point, a candidate for the best weights."""
+        places = ("code_dim", "corrupt", "code", "encode")
+        return all(getattr(type(self), place) is getattr(Objective, place) for place in places)
 
 
 class Chain(Objective):
@@ -76,10 +84,16 @@ class Chain(Objective):
         terms: Terms = {}
         for objective in self.objectives:
             h, new = objective.code(h)
-            terms |= new
+            for name, term in new.items():
+                # Two of a kind: the second one's term gets a number.
+                same = sum(other == name or other.startswith(f"{name}_") for other in terms)
+                terms[f"{name}_{same + 1}" if same else name] = term
         return h, terms
 
     def encode(self, h: Tensor) -> Tensor:
         for objective in self.objectives:
             h = objective.encode(h)
         return h
+
+    def is_plain(self) -> bool:
+        return all(objective.is_plain() for objective in self.objectives)

@@ -70,7 +70,9 @@ class BinaryCrossEntropy(Loss):
     start_slope = 4.0
 
     def cells(self, output: Tensor, x: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(output, x, reduction="none")
+        inside = x.clamp(0, 1)
+        # Values outside, which training rows do not have, cost more than any inside, not less than nothing.
+        return F.binary_cross_entropy_with_logits(output, inside, reduction="none") + (x - inside).square()
 
     def link(self, output: Tensor) -> Tensor:
         return output.sigmoid()

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from torch import nn
 
 from isthmus.data import PREPARATIONS, Preparation, Raw, Rows
@@ -21,7 +22,7 @@ from isthmus.training.callbacks import Callback
 from isthmus.training.checkpoints import Checkpoints
 from isthmus.training.devices import choose_device, choose_precision
 from isthmus.training.inference import Inference
-from isthmus.training.loop import Loop
+from isthmus.training.loop import Loop, evenly
 from isthmus.training.pca import PrincipalComponents, principal_components
 from isthmus.training.plan import Plan, make_plan
 from isthmus.training.setup import OWN, Architecture, check_own_pair, start_at_pca
@@ -82,7 +83,7 @@ class Model:
 
 
 def as_objective(objective: Any) -> Objective:
-    """Take None, an `Objective` or a list of them.
+    """Take None, an `Objective` or a list of them; what a person holds is copied, and may change afterwards.
 
     Raises
     ------
@@ -92,12 +93,17 @@ def as_objective(objective: Any) -> Objective:
     if objective is None:
         return Objective()
     if isinstance(objective, Objective):
-        return objective
+        return _copy(objective)
     if isinstance(objective, Sequence) and all(isinstance(o, Objective) for o in objective):
-        return Chain(list(objective))
+        return Chain([_copy(o) for o in objective])
     raise ParameterError(
         f"objective={objective!r} is not an objective; give None, an isthmus.objectives.Objective, or a list of them."
     )
+
+
+def _copy(objective: Objective) -> Objective:
+    copied: Any = clone(objective)
+    return copied
 
 
 def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | None = None) -> tuple[Model, Rows]:
@@ -250,7 +256,7 @@ def run(
     """Train a model to the end of its plan; callbacks are told what it is `about`."""
     state = TrainingState(model.network, make_optimizer(model.network, plan), torch.Generator().manual_seed(plan.seed))
     step = Step(model.network, model.objective, model.loss, model.precision)
-    work = 3 * plan.batch_size * work_per_row(model.network, model.architecture.shape)
+    work = 3 * plan.batch_size * work_per_row(model.network, model.architecture.shape).products
     with threads_for(work):
         return Loop(step, train, validation, plan, state, callbacks, checkpoints, about).run()
 
@@ -260,8 +266,8 @@ def beside_pca(model: Model, rows: Rows, split: str, most: int = 20_000) -> dict
     """Mean squared error of the model and of PCA at the same code size, in prepared units, over observed cells."""
     inference = model.inference()
     ours = theirs = cells = 0.0
-    n = min(len(rows), most)
-    for index in torch.arange(n).split(1024):
+    chosen = evenly(len(rows), most)
+    for index in chosen.split(1024):
         batch = rows.take(index)
         seen = torch.ones_like(batch.x) if batch.mask is None else batch.mask.to(batch.x)
         ours += float(((inference.decode(inference.encode(batch)) - batch.x).square() * seen).sum())
@@ -269,7 +275,7 @@ def beside_pca(model: Model, rows: Rows, split: str, most: int = 20_000) -> dict
         cells += float(seen.sum())
     cells = max(cells, 1.0)
     ratio = ours / theirs if theirs > 0 else (1.0 if ours == 0 else float("inf"))
-    return {"rows": n, "split": split, "ours": ours / cells, "pca": theirs / cells, "ratio": ratio}
+    return {"rows": len(chosen), "split": split, "ours": ours / cells, "pca": theirs / cells, "ratio": ratio}
 
 
 def history_of(state: TrainingState) -> dict[str, list[float]]:
@@ -284,11 +290,17 @@ def gradients_of(state: TrainingState) -> dict[str, list[float]]:
     return {name: [norms.get(name, float("nan")) for norms in state.gradients] for name in names}
 
 
-def fingerprint(params: Mapping[str, Any], raw: Raw, seed: int) -> dict[str, Any]:
+def fingerprint(params: Mapping[str, Any], raw: Raw, held: Raw | None, seed: int) -> dict[str, Any]:
     """What a run is: its parameters and its data, so that a checkpoint is taken up by the same run alone."""
     left_out = {"callbacks", "verbose", "checkpoint", "checkpoint_every", "warm_start", "random_state"}
     shown = {name: _shown(value) for name, value in params.items() if name not in left_out}
-    return {**shown, "seed": seed, "data": digest(raw), "torch": torch.__version__}
+    return {
+        **shown,
+        "seed": seed,
+        "data": digest(raw),
+        "validation": None if held is None else digest(held),
+        "torch": torch.__version__,
+    }
 
 
 def digest(raw: Raw) -> str:
@@ -301,13 +313,19 @@ def digest(raw: Raw) -> str:
     return found.hexdigest()
 
 
+def digest_weights(module: nn.Module) -> str:
+    """Hash of the weights and buffers of a network."""
+    found = hashlib.blake2b(digest_size=16)
+    for tensor in module.state_dict().values():
+        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
+
+
 def _shown(value: Any) -> Any:
     if isinstance(value, (str, int, float, bool, type(None))):
         return value
     if isinstance(value, nn.Module):
-        return hashlib.blake2b(
-            b"".join(p.detach().cpu().numpy().tobytes() for p in value.state_dict().values()), digest_size=8
-        ).hexdigest()
+        return digest_weights(value)
     if isinstance(value, Sequence):
         return [_shown(item) for item in value]
     return repr(value)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from isthmus.networks import Network
 from isthmus.objectives import Loss, Objective
 from isthmus.training.threads import threads_for, work_per_row
 
-#: Values of a block of rows: enough to keep the processor busy, few enough to stay in its cache.
+#: Values of a block of rows at the widest layer: enough to keep the processor busy, few enough for its cache.
 BLOCK = 1 << 20
 
 
@@ -47,7 +47,14 @@ class Inference:
         self.preparation = preparation
         self.device = device
         self._networks = {next(network.parameters()).dtype: network.eval()}
-        self._work = work_per_row(network, preparation.shape_)
+        work = work_per_row(network, preparation.shape_)
+        self._work = work.products
+        self._rows = max(64, BLOCK // work.widest)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the copies in other precisions out of a pickle."""
+        first = next(iter(self._networks.items()))
+        return {**self.__dict__, "_networks": dict([first])}
 
     def dtype_for(self, values_dtype: np.dtype | torch.dtype) -> torch.dtype:
         """Precision in which to work on data of a dtype."""
@@ -63,8 +70,7 @@ class Inference:
 
     def blocks(self, raw: Raw) -> Iterator[tuple[slice, Prepared]]:
         """Prepare rows block by block."""
-        size = max(1, math.prod(self.preparation.shape_))
-        rows = max(64, BLOCK // size)
+        rows = self._rows
         dtype = self.dtype_for(raw.values.dtype)
         for start in range(0, len(raw), rows):
             part = raw if len(raw) <= rows else raw.take(slice(start, start + rows))
@@ -96,8 +102,9 @@ class Inference:
     def values(self, codes: np.ndarray) -> np.ndarray:
         """Rows in the person's units from codes."""
         z = torch.as_tensor(codes, dtype=self.dtype_for(codes.dtype), device=self.device)
-        rows = max(64, BLOCK // max(1, math.prod(self.preparation.shape_)))
-        return np.concatenate([self.preparation.inverse(self.decode(part).cpu().numpy()) for part in z.split(rows)])
+        return np.concatenate(
+            [self.preparation.inverse(self.decode(part).cpu().numpy()) for part in z.split(self._rows)]
+        )
 
     def reconstruct(self, raw: Raw) -> np.ndarray:
         """Rows in the person's units, after the code and back."""

@@ -66,40 +66,44 @@ class Loop:
         self.about = about or {}
         self.parameters = [p for p in step.network.parameters() if p.requires_grad]
 
-    def run(self, begin: bool = True) -> TrainingState:
+    def run(self, begin: bool = True, choose: bool = True) -> TrainingState:
         """Train to the end, to patience, or to an interrupt; the network then holds the best weights.
 
-        Without `begin` the starting point is not looked at: the state is that of training under way.
+        Without `begin` the starting point is not looked at: the state is that of training under way. Without `choose`
+        it is no candidate.
         """
         state = self.state
         with _seeded(self.plan.seed):
             resumed = self.checkpoints is not None and self.checkpoints.resume(state)
-            if begin and not resumed:
-                self._begin()
-            self._good, self._since_good = state.snapshot(), 0
             context = {**self.about, "max_epochs": self.plan.max_epochs, "epoch": state.epoch}
             for callback in self.callbacks:
                 callback.on_fit_start(context)
             try:
+                if begin and not resumed:
+                    self._begin()
+                self._good = state.snapshot()
                 if state.epoch >= self.plan.max_epochs and not state.finished:
                     state.finished = "max_epochs"
                 while not state.finished:
                     self._one_epoch()
             except KeyboardInterrupt:
+                if not state.best:
+                    raise
                 state.finished = "interrupted"
                 _warn(f"Training was interrupted in epoch {state.epoch + 1}; the best weights so far are kept.")
             finally:
                 for callback in self.callbacks:
                     callback.on_fit_end({"epoch": state.epoch, "stopped": state.finished})
-        self._choose()
+        state.network.load_state_dict(state.best)
+        if choose and self.step.objective.is_plain():
+            self._choose()
         state.network.eval()
         return state
 
     @torch.no_grad()
     def _choose(self) -> None:
-        """Load the best weights, or the starting point where they do not beat it by more than a standard error."""
+        """Return to the starting point if the best weights do not beat it by more than a standard error."""
         state = self.state
-        state.network.load_state_dict(state.best)
         if self.validation is None or state.best_epoch == 0:
             return
         state.network.eval()
@@ -120,8 +124,9 @@ class Loop:
         """Look at the starting point: it is a candidate for the best weights."""
         start = time.perf_counter()
         validation = self._validate()
-        # The start's training loss is read from some of the rows: enough to draw it.
-        parts = self._evaluate(self.train, limit=max(4096, self.plan.batch_size))
+        # With rows held out, the start's training loss is there to be drawn: some of the rows are enough.
+        some = None if self.validation is None else max(4096, self.plan.batch_size)
+        parts = self._evaluate(self.train, limit=some)
         if not math.isfinite(parts[TOTAL]):
             raise TrainingError(
                 "The loss is not finite before the first step: the network, or an objective, gives NaN or inf on "
@@ -129,11 +134,15 @@ class Loop:
             )
         self.state.keep_best(parts[TOTAL] if self.validation is None else validation)
         self.state.start = self.state.best
+        if not self.step.objective.is_plain():
+            self.state.best_loss = math.inf
         self._record(parts, validation, start)
 
     def _one_epoch(self) -> None:
         state, plan = self.state, self.plan
         start = time.perf_counter()
+        if self._is_boundary():
+            self._good = state.snapshot()
         state.network.train()
         parts = self._steps()
         state.network.eval()
@@ -141,7 +150,7 @@ class Loop:
         state.gradients.append(self._norms)
         validation = self._validate()
         judged = parts[TOTAL] if self.validation is None else validation
-        if judged < state.best_loss:
+        if judged < state.best_loss or self.plan.constant_rate:
             state.keep_best(judged)
         record = self._record(parts, validation, start)
         asked = [callback.on_epoch_end(record) is True for callback in self.callbacks]
@@ -152,20 +161,30 @@ class Loop:
             state.finished = "max_epochs"
         elif plan.patience is not None and self.validation is not None and waited >= plan.patience:
             state.finished = "patience"
-        if self.checkpoints is not None:
+        if self.checkpoints is not None and (state.finished or self._is_boundary()):
             self.checkpoints.write_if_due(state)
+
+    def _is_boundary(self) -> bool:
+        """Whether training may step back to the end of this epoch, and be taken up from there.
+
+        The epochs are the same in every run, so that one that was taken up steps back as one that never stopped.
+        """
+        if self.checkpoints is not None and self.checkpoints.every_seconds is None:
+            return self.state.epoch % self.checkpoints.every_epochs == 0
+        return self.state.epoch % math.ceil(CHECK_EVERY / self.plan.steps_per_epoch) == 0
 
     def _steps(self) -> dict[str, float]:
         """One pass over the training rows; losses are read back from the device every CHECK_EVERY steps alone."""
         plan, state = self.plan, self.state
         order = torch.randperm(len(self.train), generator=state.generator)
+        batches = order.tensor_split(plan.steps_per_epoch)
         totals: dict[str, float] = {}
         kept = 0
         sums: dict[str, Tensor] = {}
         since = 0
-        for i in range(plan.steps_per_epoch):
+        for i, batch in enumerate(batches):
             last = i == plan.steps_per_epoch - 1
-            self._one_step(order[i * plan.batch_size : (i + 1) * plan.batch_size], sums, record_norms=last)
+            self._one_step(batch, sums, record_norms=last)
             since += 1
             if since < CHECK_EVERY and not last:
                 continue
@@ -173,19 +192,14 @@ class Loop:
             if all(map(math.isfinite, read.values())):
                 totals = {name: totals.get(name, 0.0) + value for name, value in read.items()}
                 kept += since
-                self._note_good(since)
+                if not last:
+                    self._good = state.snapshot()
             else:
                 self._step_back()
             sums, since = {}, 0
         if not kept:
             return {TOTAL: math.nan, RECONSTRUCTION: math.nan}
         return {name: value / kept for name, value in totals.items() if name != "gradient_norm"}
-
-    def _note_good(self, steps: int) -> None:
-        """Take a snapshot to go back to, not more often than every CHECK_EVERY steps."""
-        self._since_good += steps
-        if self._since_good >= CHECK_EVERY:
-            self._good, self._since_good = self.state.snapshot(), 0
 
     def _one_step(self, index: Tensor, sums: dict[str, Tensor], record_norms: bool) -> None:
         plan, state = self.plan, self.state
@@ -215,7 +229,6 @@ class Loop:
                 "extreme values in the data."
             )
         state.roll_back(self._good)
-        self._since_good = 0
         state.rate_factor *= ROLLBACK_RATE
         _warn(
             f"The loss was not finite in {where}: went back to the last good step and lowered the learning rate "
@@ -228,10 +241,11 @@ class Loop:
     @torch.no_grad()
     def _evaluate(self, rows: Rows, limit: int | None = None) -> dict[str, float]:
         """Mean losses over rows, as at inference: no corruption, no dropout."""
-        n = len(rows) if limit is None else min(limit, len(rows))
+        chosen = evenly(len(rows), limit)
+        n = len(chosen)
         block = min(n, max(1024, self.plan.batch_size))
         sums: dict[str, Tensor] = {}
-        for index in torch.arange(n).split(block):
+        for index in chosen.split(block):
             batch = rows.take(index)
             total, parts = self.step(batch.x, batch.mask)
             _add(sums, {TOTAL: total, **parts}, len(index))
@@ -254,6 +268,13 @@ class Loop:
         return record
 
 
+def evenly(n: int, limit: int | None) -> Tensor:
+    """Numbers of all of n rows, or of `limit` of them spread evenly: rows often come sorted."""
+    if limit is None or n <= limit:
+        return torch.arange(n)
+    return torch.linspace(0, n - 1, limit, dtype=torch.float64).round().long()
+
+
 def _add(sums: dict[str, Tensor], values: dict[str, Tensor], weight: int = 1) -> None:
     """Add values to their sums, on the device."""
     for name, value in values.items():
@@ -265,11 +286,14 @@ def _add(sums: dict[str, Tensor], values: dict[str, Tensor], weight: int = 1) ->
 def _seeded(seed: int):
     """Seed torch's own generator (dropout draws from it) and give the caller's back afterwards."""
     before = torch.get_rng_state()
+    on_gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     torch.manual_seed(seed)
     try:
         yield
     finally:
         torch.set_rng_state(before)
+        if on_gpu:
+            torch.cuda.set_rng_state_all(on_gpu)
 
 
 def _warn(message: str) -> None:

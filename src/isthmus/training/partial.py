@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -18,31 +17,35 @@ from isthmus.training.threads import threads_for, work_per_row
 
 
 class PartialFit:
-    """What one call of `partial_fit` leaves for the next.
+    """What one call of `partial_fit` leaves for the next: the optimiser's memory and the record."""
 
-    Parameters
-    ----------
-    plan : Plan
-        Batch, rate and decay; the rate stays at its peak after the warm-up.
-    """
-
-    def __init__(self, plan: Plan):
-        self.plan = replace(plan, patience=None, constant_rate=True)
+    def __init__(self) -> None:
         self._tensors: dict[str, torch.Tensor] = {}
         self._counters: dict[str, Any] = {}
 
-    def one_pass(self, model: Model, rows: Rows) -> TrainingState:
-        """Train on the rows once; the network then holds the weights of the end of the pass."""
-        batch = min(self.plan.batch_size, len(rows))
-        plan = replace(self.plan, batch_size=batch, steps_per_epoch=max(1, len(rows) // batch))
-        generator = torch.Generator().manual_seed(plan.seed)
-        state = TrainingState(model.network, make_optimizer(model.network, plan), generator)
-        if self._tensors:
-            state.restore(self._tensors, self._counters)
-        plan = replace(plan, max_epochs=state.epoch + 1)
-        state.finished, state.best_loss = "", math.inf
-        step = Step(model.network, model.objective, model.loss, model.precision)
-        with threads_for(3 * batch * work_per_row(model.network, model.architecture.shape)):
-            Loop(step, rows, None, plan, state).run(begin=not self._tensors)
-        self._tensors, self._counters = state.tensors(), state.counters()
+    def one_pass(self, model: Model, rows: Rows, plan: Plan) -> TrainingState:
+        """Train on the rows once; the network then holds the weights of the end of the pass.
+
+        Parameters
+        ----------
+        model : Model
+        rows : Rows
+        plan : Plan
+            Batch, rate and decay; the rate stays at its peak after the warm-up.
+        """
+        with torch.random.fork_rng(devices=[]):
+            state = TrainingState(
+                model.network, make_optimizer(model.network, plan), torch.Generator().manual_seed(plan.seed)
+            )
+            if self._tensors:
+                state.restore(self._tensors, self._counters)
+            plan = replace(
+                plan, patience=None, constant_rate=True, max_epochs=state.epoch + 1, seed=plan.seed + state.epoch
+            )
+            step = Step(model.network, model.objective, model.loss, model.precision)
+            loop = Loop(step, rows, None, plan, state)
+            state.finished = ""
+            with threads_for(3 * plan.batch_size * work_per_row(model.network, model.architecture.shape).products):
+                loop.run(begin=not self._tensors, choose=False)
+            self._tensors, self._counters = state.tensors(), state.counters()
         return state

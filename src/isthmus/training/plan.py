@@ -33,7 +33,7 @@ class Plan:
     seed : int
         Of the shuffling, the corruption and the dropout.
     steps_per_epoch : int
-        Full batches in the training rows.
+        Batches that the training rows are dealt into, of sizes that differ by one at most.
     constant_rate : bool, default=False
         Whether the rate stays at its peak instead of falling.
     """
@@ -93,7 +93,7 @@ def make_plan(
     """
     batch = default_batch_size(n_rows) if batch_size == "auto" else int(batch_size)
     batch = min(batch, n_rows)
-    per_epoch = max(1, n_rows // batch)
+    per_epoch = math.ceil(n_rows / batch)
     if max_epochs == "auto":
         steps = min(MOST_STEPS, max(FEWEST_STEPS, STEPS * (n_rows / ROWS) ** POWER))
         epochs = max(2, math.ceil(steps / per_epoch))

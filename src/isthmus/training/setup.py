@@ -68,7 +68,13 @@ class Architecture:
                 )
             pair = copy.deepcopy(pair)
         else:
-            pair = find_family(self.network, self.shape)[1].build(layout)
+            try:
+                pair = find_family(self.network, self.shape)[1].build(layout)
+            except RuntimeError as error:
+                raise ParameterError(
+                    f"A network of hidden={self.hidden} and latent_dim={self.latent_dim} for items of shape "
+                    f"{self.shape} does not fit into memory: make them smaller ({error})."
+                ) from error
         return assemble(
             pair,
             layout,

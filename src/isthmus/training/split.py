@@ -15,8 +15,11 @@ FEWEST_TO_SPLIT = 20
 
 
 def held_out(n_rows: int, fraction: float, seed: int | np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the rows to train on and those to hold out, both in ascending order; none held out of under 20 rows."""
-    n_out = round(n_rows * fraction)
+    """Draw the rows to train on and those to hold out, both in ascending order; none held out of under 20 rows.
+
+    At least 10 rows are left to train on.
+    """
+    n_out = min(round(n_rows * fraction), n_rows - FEWEST_TO_SPLIT // 2)
     if n_rows < FEWEST_TO_SPLIT or n_out == 0:
         return np.arange(n_rows), np.arange(0)
     order = np.random.default_rng(seed).permutation(n_rows)

@@ -90,6 +90,8 @@ class TrainingState:
         out |= {f"optimizer/{i}/{k}": torch.as_tensor(v) for i, s in moments.items() for k, v in s.items()}
         out["random/generator"] = self.generator.get_state()
         out["random/torch"] = torch.get_rng_state()
+        if torch.cuda.is_available():
+            out |= {f"random/cuda{i}": s for i, s in enumerate(torch.cuda.get_rng_state_all())}
         return out
 
     def counters(self) -> dict[str, Any]:
@@ -114,6 +116,9 @@ class TrainingState:
         self.optimizer.load_state_dict({"state": moments, "param_groups": state["param_groups"]})
         self.generator.set_state(groups["random"]["generator"])
         torch.set_rng_state(groups["random"]["torch"])
+        on_gpu = [s for name, s in groups["random"].items() if name.startswith("cuda")]
+        if on_gpu and len(on_gpu) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(on_gpu)
         for name in self.COUNTERS:
             setattr(self, name, counters[name])
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from isthmus.exceptions import ParameterError
 from isthmus.networks import Network
 from isthmus.objectives import Loss, Objective
 
 RECONSTRUCTION = "reconstruction"
+#: Columns of the record, which no term may be called.
+RESERVED = (
+    *("epoch", "train_loss", "validation_loss", "learning_rate", "seconds"),
+    *("total", "gradient_norm", RECONSTRUCTION),
+)
 
 
 class Step:
@@ -46,6 +52,12 @@ class Step:
             z, terms = self.objective.code(self.network.encode(seen, mask))
             output = self.network.decode(z)
         reconstruction = self.loss(output.to(x.dtype), x, mask)
+        for name, term in terms.items():
+            if name in RESERVED or term.ndim:
+                raise ParameterError(
+                    f"The term {name!r} of {self.objective!r} has shape {tuple(term.shape)}; expected a scalar under a "
+                    f"name of its own (not one of {', '.join(RESERVED)}): give its mean, or another name."
+                )
         parts = {RECONSTRUCTION: reconstruction, **terms}
         total = reconstruction
         for term in terms.values():

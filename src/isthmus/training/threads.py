@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -36,8 +36,23 @@ def threads_for(work: float) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def work_per_row(network: Network, shape: tuple[int, ...]) -> float:
-    """Multiply-adds of the matrix products by which one row is encoded and decoded.
+class Work(NamedTuple):
+    """What it takes to encode and decode one row.
+
+    Parameters
+    ----------
+    products : float
+        Multiply-adds of the matrix products.
+    widest : int
+        Values in the largest layer, the row itself included.
+    """
+
+    products: float
+    widest: int
+
+
+def work_per_row(network: Network, shape: tuple[int, ...]) -> Work:
+    """Measure what it takes to encode and decode one row.
 
     Parameters
     ----------
@@ -45,14 +60,15 @@ def work_per_row(network: Network, shape: tuple[int, ...]) -> float:
     shape : tuple of int
         Shape of one prepared item.
     """
-    total = 0.0
+    total, widest = 0.0, math.prod(shape)
 
     def count(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        nonlocal total
+        nonlocal total, widest
         weights = sum(p.numel() for p in module.parameters(recurse=False) if p.ndim > 1)
         given, made = inputs[0], output[0] if isinstance(output, tuple) else output
         if weights and isinstance(given, Tensor) and isinstance(made, Tensor):
             total += weights * min(_positions(module, given), _positions(module, made))
+            widest = max(widest, made.numel())
 
     hooks = [module.register_forward_hook(count) for module in network.modules()]
     parameter = next(network.parameters())
@@ -72,7 +88,7 @@ def work_per_row(network: Network, shape: tuple[int, ...]) -> float:
         for hook in hooks:
             hook.remove()
         network.train(training)
-    return total
+    return Work(total, widest)
 
 
 def _positions(module: nn.Module, tensor: Tensor) -> int:
