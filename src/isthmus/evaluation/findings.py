@@ -150,7 +150,8 @@ def still_improving(seen: Evidence) -> Iterator[Advice]:
         return
     if stopped != "max_epochs" or last < 1:
         return
-    span = max(1, round(last * 0.2))
+    # The last third: the rate falls to its end, and with it the gain.
+    span = max(1, round(last / 3))
     before, now = float(np.min(loss[: last - span + 1])), float(np.min(loss))
     if best > last - span and before > 0 and (before - now) / before > 0.02:
         yield Advice(
