@@ -143,7 +143,7 @@ def test_no_early_stop_without_patience_or_validation():
 
 
 def test_warm_start_goes_on():
-    ae = Autoencoder(1, max_epochs=3, warm_start=True, random_state=0).fit(CURVE)
+    ae = Autoencoder(1, max_epochs=20, warm_start=True, random_state=0).fit(CURVE)
     first = ae.history_["train_loss"][-1]
     ae.fit(CURVE)
     assert ae.history_["train_loss"][0] < 1.2 * first
@@ -447,3 +447,10 @@ def test_pickles_hold_the_weights_once():
     before = len(pickle.dumps(ae))
     ae.transform(CURVE)
     assert len(pickle.dumps(ae)) == before
+
+
+def test_lossless_pca_is_kept_where_nothing_is_held_out():
+    few = RNG.normal(size=(15, 3)) @ RNG.normal(size=(3, 6))
+    ae = Autoencoder(3, random_state=0).fit(few)
+    assert ae.best_epoch_ == 0
+    assert ae.comparison_["ours"] < 1e-9

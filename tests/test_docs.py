@@ -79,3 +79,12 @@ def test_errors_named_in_the_guide_are_all_there_are():
     assert set(listed) == there
     for name, builtin in listed.items():
         assert issubclass(getattr(errors, name), getattr(builtins, builtin))
+
+
+def test_snippets_are_drawn_in_by_a_mark_that_works():
+    """A formatter may take the mark for Python and break it, without any warning of the documentation's build."""
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        for line in page.read_text().splitlines():
+            if re.match(r"-+\s*8", line):
+                assert re.fullmatch(r'--8<-- "[^"]+"', line), f"{page.name}: {line}"
+                assert (ROOT / line.split('"')[1]).is_file(), f"{page.name}: {line}"

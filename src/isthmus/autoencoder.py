@@ -73,13 +73,14 @@ class Autoencoder(Codec):
         value is 0 or 1 and "minmax" for `loss="bce"` on other values.
     max_epochs : int or "auto", default="auto"
         Passes over the training rows; 0 gives the starting point. "auto": enough for 3,000 steps on 4,000 rows,
-        growing as the rows to the power 0.4 (300 to 20,000 steps, at least 2 epochs).
+        growing as the rows to the power 0.4 (300 to 20,000 steps, at least 2 epochs); half of that for "conv".
     batch_size : int or "auto", default="auto"
         Rows a step. "auto": 128 up to 50,000 rows, growing to 1,024.
     learning_rate : float or "auto", default="auto"
         Peak rate of AdamW, after a warm-up and before a cosine decay. "auto" goes by the network and the batch.
-    weight_decay : float, default=0.01
-        Decoupled decay of the weights of the non-linear path.
+    weight_decay : float or "auto", default="auto"
+        Decoupled decay of the weights of the non-linear path. "auto": 0.01 from 10,000 rows on, more for fewer, up to 1
+        for 100.
     patience : int, None or "auto", default="auto"
         Epochs without a better validation loss after which training stops; None: never. "auto": 15 % of
         `max_epochs`, at least 10.
@@ -119,8 +120,8 @@ class Autoencoder(Codec):
     gradient_norms_ : dict of list
         Norm of the gradient of each layer at the end of each epoch.
     best_epoch_ : int
-        Epoch whose weights were kept: that of the least validation loss, if it is below the start's by more than
-        one standard error; else 0, the starting point.
+        Epoch whose weights were kept: that of the least validation loss, if it is clearly below the start's (by two
+        standard errors, or on clearly more than half of the rows); else 0, the starting point.
     stopped_ : {"max_epochs", "patience", "callback", "interrupted"}
         Why training ended.
     comparison_ : dict
@@ -173,7 +174,7 @@ class Autoencoder(Codec):
         max_epochs: int | str = "auto",
         batch_size: int | str = "auto",
         learning_rate: float | str = "auto",
-        weight_decay: float = 0.01,
+        weight_decay: float | str = "auto",
         patience: int | str | None = "auto",
         validation_fraction: float = 0.1,
         random_state: int | np.random.RandomState | None = None,
@@ -276,7 +277,7 @@ class Autoencoder(Codec):
         comparison = training.beside_pca(model, train if judged is None else judged, split)
         at_start = state.best_epoch == 0 and model.objective.is_plain()
         if at_start and len(out) and model.architecture.linear_path and not again:
-            training.return_to_pca(model, rows, seed)
+            training.return_to_pca(model, params, raw, seed)
         self._set_model(model, params)
         self._set_record(state)
         self.comparison_ = comparison

@@ -113,7 +113,7 @@ AUTOENCODER: dict[str, tuple[Check, str]] = {
     "max_epochs": (either(whole(0), AUTO), "a whole number from 0 on, or 'auto'"),
     "batch_size": (either(whole(1), AUTO), "a whole number from 1 on, or 'auto'"),
     "learning_rate": (either(number(0, open_left=True), AUTO), "a number above 0, or 'auto'"),
-    "weight_decay": (number(0), "a number from 0 on"),
+    "weight_decay": (either(number(0), AUTO), "a number from 0 on, or 'auto'"),
     "patience": (either(whole(1), nothing, AUTO), "a whole number from 1 on, None or 'auto'"),
     "validation_fraction": (number(0, 1), "a number from 0 to below 1"),
     "random_state": (RANDOM, RANDOM_WORDS),

@@ -46,6 +46,7 @@ def chosen(model: Model, plan: Plan) -> dict[str, Any]:
         "batch_size": plan.batch_size,
         "max_epochs": plan.max_epochs,
         "learning_rate": plan.learning_rate,
+        "weight_decay": plan.weight_decay,
         "patience": plan.patience,
         "device": str(model.device),
         "precision": model.precision,

@@ -54,6 +54,25 @@ def test_infinity(fit_refused, tmp_path):
     assert "'b'" in line
 
 
+@pytest.mark.parametrize("row", range(0, 30, 3))
+def test_infinity_is_found_in_every_split_by_its_row_in_the_file(fit_refused, tmp_path, row):
+    lines = [f"{i},{'inf' if i == row else i % 7}" for i in range(30)]
+    (tmp_path / "x.csv").write_text("\n".join(["a,b", *lines]))
+    assert f"row {row} " in fit_refused(3, "inf", tmp_path / "x.csv", "-q")
+
+
+def test_infinity_in_the_validation_rows(fit_refused, tmp_path):
+    (tmp_path / "x.csv").write_text("a,b\n" + "1,2\n3,5\n" * 20)
+    (tmp_path / "y.csv").write_text("a,b\n1,2\n3,4\n-inf,4\n")
+    assert "row 2 " in fit_refused(3, "y.csv", tmp_path / "x.csv", "--validation", tmp_path / "y.csv")
+
+
+def test_a_checkpoint_that_cannot_be_written(fit_refused, made, tmp_path):
+    (tmp_path / "file").write_text("")
+    for place in ("file", "file/deeper"):
+        fit_refused(4, "file", made / "people.csv", "--drop", "name", "--checkpoint", tmp_path / place)
+
+
 def test_a_truncated_npz(fit_refused, tmp_path):
     np.savez(tmp_path / "x.npz", X=np.zeros((50, 8)))
     (tmp_path / "x.npz").write_bytes((tmp_path / "x.npz").read_bytes()[:-400])
@@ -180,14 +199,21 @@ def test_a_wrong_width(made, refused, tmp_path):
 def test_missing_columns(made, refused, tmp_path):
     (tmp_path / "x.csv").write_text("age,height,width\n1,2,3\n")
     encode = ("encode", made / "model", tmp_path / "x.csv", "--to", tmp_path / "codes.csv")
-    refused(3, "weight", *encode)
+    refused(3, "The model was fitted on column 'weight', which", *encode)
+    decode = ("decode", made / "model", tmp_path / "x.csv", "--to", tmp_path / "rows.csv")
+    assert "columns=" not in refused(3, "The codes of this model have a column", *decode)
+    assert "columns='sex'" in refused(3, "no such column", *encode, "--columns", "sex")
 
 
 def test_pictures_of_another_size(made, refused, tmp_path):
     (tmp_path / "photos").mkdir()
     Image.new("RGB", (20, 20)).save(tmp_path / "photos" / "a.png")
     encode = ("encode", made / "photo-model", tmp_path / "photos", "--to", tmp_path / "codes.csv")
-    refused(3, "20", *encode)
+    assert "--size 12x12" in refused(3, "20 x 20", *encode)
+    Image.new("RGB", (9, 20)).save(tmp_path / "photos" / "b.png")
+    line = refused(3, "not all of one size", *encode)
+    assert "--size 12x12" in line
+    assert "--size 20x20" not in line
     assert main([*map(str, encode), "--size", "12x12"]) == 0
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -63,6 +64,38 @@ def test_a_reader_that_has_seen_enough_is_no_error(made):
     err = sample.stderr.read().decode()
     assert sample.wait() == 1
     assert err == ""
+
+
+FULL = """
+import resource, sys
+from isthmus.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such limits on Windows")
+@pytest.mark.parametrize("words", [["info", "model"], ["sample", "model", "-n", "500", "--to", "-"]])
+def test_standard_output_on_a_full_disk(made, tmp_path, words):
+    with open(tmp_path / "out.txt", "wb") as file:
+        done = subprocess.run(
+            [sys.executable, "-c", FULL, *words], cwd=made, stdout=file, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 4, done.stderr
+    assert done.stderr.startswith("Error: Cannot write the result")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes on Windows")
+def test_a_named_pipe_as_destination(made, tmp_path):
+    pipe, got = tmp_path / "rows.csv", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_text()), daemon=True)
+    reader.start()
+    assert main(["sample", str(made / "model"), "-n", "5", "--to", str(pipe)]) == 0
+    reader.join(20)
+    assert pipe.is_fifo()
+    assert len(got[0].splitlines()) == 6
 
 
 def examples() -> list[str]:

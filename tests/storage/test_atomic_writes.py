@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -298,3 +299,21 @@ def test_an_old_folder_that_cannot_be_cleared_away_is_a_warning(old, monkeypatch
     with pytest.warns(UserWarning, match="Saved to .*what is left of it lies in"):
         save(old)
     assert content(old) == NEW
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes on Windows")
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_pipe_is_written_into_and_stays(tmp_path, linked):
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    place = tmp_path / "link" if linked else pipe
+    if linked:
+        place.symlink_to(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    atomic.write_bytes(place, b"whole")
+    reader.join(20)
+    assert got == [b"whole"]
+    assert pipe.is_fifo()
+    assert place.is_symlink() == linked
+    assert sorted(tmp_path.iterdir()) == sorted({pipe, place})

@@ -105,3 +105,16 @@ def test_a_fit_taken_up_steps_back_as_one_that_never_stopped(tmp_path, stop):
         Autoencoder(2, checkpoint=tmp_path / "c", callbacks=[interrupt], **params).fit(X)
     again = Autoencoder(2, checkpoint=tmp_path / "c", **params).fit(X)
     np.testing.assert_array_equal(again.transform(X), never.transform(X))
+
+
+def test_a_checkpoint_that_cannot_be_written_is_warned_of_once(tmp_path, monkeypatch):
+    def full(*_):
+        raise ModelFileError("the disk is full")
+
+    monkeypatch.setattr("isthmus.training.checkpoints.write_checkpoint", full)
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    ae = Autoencoder(2, max_epochs=4, random_state=0, checkpoint=tmp_path / "keep", checkpoint_every=1)
+    with pytest.warns(RuntimeWarning, match="keep.*the disk is full") as noted:
+        ae.fit(X)
+    assert len([note for note in noted if "could not be written" in str(note.message)]) == 1
+    assert ae.transform(X).shape == (60, 2)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
@@ -22,6 +23,7 @@ EXIT_CODES: dict[type[IsthmusError], int] = {
     ModelFileError: 4,
     TrainingError: 5,
 }
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _Debug:
@@ -62,8 +64,7 @@ def run_guarded(act: Callable[[], Any]) -> int:
         _interrupted()
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read our output has seen enough
         return UNFORESEEN
     except Exception as error:
         return _explain(error)
@@ -82,6 +83,18 @@ def _explain(error: Exception) -> int:
         if message:
             say(f"{message.rstrip('.')}. {_where_to_look(error)}", label="Error: ", style="bold red")
         return int(getattr(error, "exit_code", USAGE))
+    if isinstance(error, OSError) and error.errno in _FULL:  # files have errors of their own: this is the output
+        say(
+            f"Cannot write the result: the disk that standard output goes to is full ({error.strerror}). "
+            "Free some space, or write it elsewhere.",
+            label="Error: ",
+            style="bold red",
+        )
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _drop_output()
+        return EXIT_CODES[ModelFileError]
     if isinstance(error, MemoryError):
         say(
             "There is not enough memory for this. Give fewer rows, or a smaller model.",
@@ -97,6 +110,12 @@ def _explain(error: Exception) -> int:
         style="bold red",
     )
     return UNFORESEEN
+
+
+def _drop_output() -> None:
+    """Send what is left of standard output nowhere: Python would complain once more when it flushes at exit."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _where_to_look(error: Exception) -> str:

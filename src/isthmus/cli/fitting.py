@@ -51,7 +51,7 @@ def fit(
     max_epochs: o.MaxEpochs = "auto",
     batch_size: o.BatchSize = "auto",
     learning_rate: o.LearningRate = "auto",
-    weight_decay: o.WeightDecay = 0.01,
+    weight_decay: o.WeightDecay = "auto",
     patience: o.Patience = "auto",
     validation_fraction: o.ValidationFraction = 0.1,
     random_state: o.RandomState = None,
@@ -70,6 +70,8 @@ def fit(
     check_model_place(to, force=force)
     if report is not None:
         check_file(report, (".html", ".htm"), source)
+    if checkpoint is not None:
+        check_checkpoint(checkpoint)
     from isthmus import Autoencoder
 
     # The options are named as the estimator's parameters, so nothing is listed twice.
@@ -79,6 +81,9 @@ def fit(
     raw = selection.read(source, kind)
     asked = color_of(raw, color)
     beside = None if validation is None else selection.read(validation, raw.kind)
+    for rows in (raw, beside):
+        if rows is not None:
+            refuse_infinite(rows)
     train, test = hold_out(raw, test_fraction, random_state)
     run(model, train, test, to, validation=beside, report=report, color=asked, verbose=verbose)
 
@@ -128,6 +133,21 @@ def check_model_place(to: str, *, force: bool) -> None:
         raise ModelFileError(f"There is a model in {to} already. Give another name, or --force to replace it.")
     check_target(to)
     try_place(Path(to))
+
+
+def check_checkpoint(folder: str) -> None:
+    """Refuse a folder that checkpoints could not be written in, before any work."""
+    place = Path(folder)
+    if place.exists() and not place.is_dir():
+        raise ModelFileError(f"--checkpoint {folder}: a file has this name. Give the name of a folder.")
+    try_place(place / "checkpoint")
+
+
+def refuse_infinite(raw: Raw) -> None:
+    """Refuse infinities while rows still have the numbers that they have in the source."""
+    from isthmus.data import PREPARATIONS
+
+    PREPARATIONS[raw.kind]("auto").refuse_infinite(raw)
 
 
 def run(

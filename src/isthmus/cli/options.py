@@ -165,7 +165,9 @@ Scaling = Annotated[
 MaxEpochs = Annotated[Any, _option(TRAINING, "Passes over the training rows at most.", "N|auto", parser=number)]
 BatchSize = Annotated[Any, _option(TRAINING, "Rows a step.", "N|auto", parser=number)]
 LearningRate = Annotated[Any, _option(TRAINING, "Peak learning rate.", "RATE|auto", parser=number)]
-WeightDecay = Annotated[Any, _option(TRAINING, "Decay of the weights of the non-linear path.", "RATE", parser=number)]
+WeightDecay = Annotated[
+    Any, _option(TRAINING, "Decay of the weights of the non-linear path.", "RATE|auto", parser=number)
+]
 Patience = Annotated[
     Any,
     _option(TRAINING, "Epochs without improvement before training stops; none: never.", "N|auto", parser=number),

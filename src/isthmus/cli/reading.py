@@ -4,14 +4,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isthmus.exceptions import ParameterError
+from isthmus.exceptions import DataError, ParameterError
 
 if TYPE_CHECKING:
     from isthmus import Autoencoder
     from isthmus.data import Raw
+
+
+_NO_COLUMN = re.compile(r"^columns=(.+?): (.+) has no such column\.", re.DOTALL)
+_MIXED_SIZES = re.compile(r"Give size=\(\d+, \d+\) .* to resize them all\.$", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -38,11 +46,25 @@ class Selection:
 
     def read_for(self, model: Autoencoder, source: str) -> Raw:
         """Read a source for a model; without a choice of columns, those that it was fitted on are used."""
+        if model.kind_ == "image" and has_pictures(source):
+            return self._read_pictures_for(model, source)
         names = getattr(model, "feature_names_in_", None)
         if names is None or self.columns is not None or not has_columns(source):
             return self.read(source, model.kind_)
         kept = [name for name in names if name not in (self.drop or ())]
-        return Selection(kept, self.drop, self.size).read(source, model.kind_)
+        with _saying(_NO_COLUMN, r"The model was fitted on column \1, which \2 does not have."):
+            return Selection(kept, self.drop, self.size).read(source, model.kind_)
+
+    def _read_pictures_for(self, model: Autoencoder, source: str) -> Raw:
+        """Read pictures for a model; where they are of another size than its own, say how to resize them."""
+        wanted = model.schema_.item_shape[:2]
+        advice = f"Give --size {wanted[0]}x{wanted[1]}, the size of the pictures that the model was fitted on."
+        with _saying(_MIXED_SIZES, advice):
+            raw = self.read(source, model.kind_)
+        found = raw.item_shape[:2]
+        if found != wanted:
+            raise DataError(f"The pictures of {raw.origin} are {found[0]} x {found[1]} (height x width). {advice}")
+        return raw
 
 
 def read_codes(model: Autoencoder, source: str, columns: list[str] | None) -> Raw:
@@ -51,7 +73,10 @@ def read_codes(model: Autoencoder, source: str, columns: list[str] | None) -> Ra
 
     if not has_columns(source):
         return read(source, kind="vector")
-    return read(source, kind="vector", columns=columns or list(model.get_feature_names_out()))
+    if columns:
+        return read(source, kind="vector", columns=columns)
+    with _saying(_NO_COLUMN, r"The codes of this model have a column \1, which \2 does not have."):
+        return read(source, kind="vector", columns=list(model.get_feature_names_out()))
 
 
 def has_columns(source: str) -> bool:
@@ -59,6 +84,25 @@ def has_columns(source: str) -> bool:
     from isthmus.data.readers import TABLES
 
     return source == "-" or source.lower().endswith(tuple(TABLES))
+
+
+def has_pictures(source: str) -> bool:
+    """Whether a source is a folder of pictures or a picture, by its ending."""
+    from isthmus.data.readers import endings
+
+    return Path(source).is_dir() or source.lower().endswith(endings())
+
+
+@contextmanager
+def _saying(pattern: re.Pattern[str], words: str) -> Iterator[None]:
+    """Put an error of the library, which speaks of parameters, in the words of a command."""
+    try:
+        yield
+    except DataError as error:
+        said, times = pattern.subn(words, str(error), count=1)
+        if times:
+            raise DataError(said) from error
+        raise
 
 
 def hold_out(raw: Raw, fraction: float, seed: int | None) -> tuple[Raw, Raw | None]:

@@ -188,6 +188,10 @@ def try_place(path: Path) -> None:
     ------
     ModelFileError
     """
+    from isthmus.storage.atomic import is_special
+
+    if is_special(path):
+        return
     parent = next(place for place in path.absolute().parents if place.exists())
     try:
         with tempfile.TemporaryDirectory(prefix=".isthmus-", dir=parent):
@@ -247,7 +251,7 @@ def ending_of(to: str) -> str:
 
 
 def _to_standard_output(data: bytes) -> None:
-    """Write all of the bytes, or raise BrokenPipeError; one large write may end short of that without an error."""
+    """Write all of the bytes, or raise an OSError; one large write may end short of that without an error."""
     left = memoryview(data)
     while left:
         left = left[sys.stdout.buffer.write(left[:PIPE_BYTES]) :]

@@ -28,11 +28,14 @@ class Family:
         (shape, latent_dim, n_rows) to the sizes that `hidden="auto"` means.
     learning_rate : float
         Rate that suits it at a batch of 128.
+    steps : float, default=1.0
+        Share of the usual number of steps that it needs.
     """
 
     build: Callable[[Layout], Pair]
     default_hidden: Callable[[Shape, int, int], Shape]
     learning_rate: float
+    steps: float = 1.0
 
 
 _DENSE = Family(dense.build, dense.default_hidden, 3e-3)
@@ -41,8 +44,8 @@ _DENSE = Family(dense.build, dense.default_hidden, 3e-3)
 FAMILIES: dict[str, dict[int, Family]] = {
     "dense": {1: _DENSE, 2: _DENSE, 3: _DENSE},
     "conv": {
-        2: Family(conv.build_sequence, conv.default_hidden_sequence, 4e-3),
-        3: Family(conv.build_image, conv.default_hidden_image, 4e-3),
+        2: Family(conv.build_sequence, conv.default_hidden_sequence, 4e-3, 0.5),
+        3: Family(conv.build_image, conv.default_hidden_image, 4e-3, 0.5),
     },
     "lstm": {2: Family(recurrent.build_lstm, recurrent.default_hidden, 3e-3)},
     "gru": {2: Family(recurrent.build_gru, recurrent.default_hidden, 3e-3)},

@@ -33,7 +33,7 @@ def write_bytes(path: StrPath, data: bytes) -> None:
 
     The bytes go to a temporary file beside it, are flushed to the disk, and the temporary file is renamed
     over the old one. A symbolic link stays a link: what it points to is written. Missing parent folders are
-    made.
+    made. A pipe or a device is written into, as it can be nothing else.
 
     Parameters
     ----------
@@ -59,6 +59,9 @@ def write_bytes(path: StrPath, data: bytes) -> None:
     with _explained(target):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "a folder has this name")
+        if is_special(path):
+            Path(path).write_bytes(data)
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target)
         new = _sibling(target, "saving")
@@ -172,6 +175,12 @@ def resolve(path: StrPath) -> Path:
         return Path(os.path.realpath(path))
     except (OSError, ValueError, TypeError) as error:
         raise ModelFileError(f"{path!r} is not the name of a place on this computer ({error}). Give a path.") from error
+
+
+def is_special(path: StrPath) -> bool:
+    """Whether a pipe or a device is there (or a link to one): it is written into, never replaced."""
+    place = Path(path)  # as given: what /dev/stdout links to has no name that could be resolved
+    return place.exists() and not (place.is_file() or place.is_dir())
 
 
 def aside_of(target: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+import warnings
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ class Checkpoints:
         self.every_seconds = seconds_of(every)
         self.every_epochs = 1 if self.every_seconds is not None else int(every)
         self._written = time.monotonic()
+        self._warned = False
 
     def resume(self, state: TrainingState) -> bool:
         """Take up the state from the folder; False if there is none yet.
@@ -63,14 +65,30 @@ class Checkpoints:
         return True
 
     def write_if_due(self, state: TrainingState) -> None:
-        """Write at the end of an epoch that is due, and at the end of training."""
+        """Write at the end of an epoch that is due, and at the end of training.
+
+        A write that fails is warned of once, and training goes on: the model is worth more than its checkpoint.
+        """
         if self.every_seconds is None:
             due = state.epoch % self.every_epochs == 0
         else:
             due = time.monotonic() - self._written >= self.every_seconds
         if due or state.finished:
-            write_checkpoint(self.folder, state.tensors(), {"fingerprint": self.fingerprint, "state": state.counters()})
+            self._write(state)
             self._written = time.monotonic()
+
+    def _write(self, state: TrainingState) -> None:
+        meta = {"fingerprint": self.fingerprint, "state": state.counters()}
+        try:
+            write_checkpoint(self.folder, state.tensors(), meta)
+        except ModelFileError as error:
+            if not self._warned:
+                warnings.warn(
+                    f"The checkpoint in '{self.folder}' could not be written, and training goes on without it: {error}",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+            self._warned = True
 
 
 def seconds_of(every: Any) -> float | None:

@@ -66,11 +66,12 @@ class Model:
     precision: str
 
     @property
-    def default_rate(self) -> float:
-        """Learning rate that suits the network at a batch of 128."""
+    def pace(self) -> tuple[float, float]:
+        """Learning rate that suits the network at a batch of 128, and its share of the usual number of steps."""
         if self.architecture.network == OWN:
-            return OWN_RATE
-        return find_family(self.architecture.network, self.architecture.shape)[1].learning_rate
+            return OWN_RATE, 1.0
+        family = find_family(self.architecture.network, self.architecture.shape)[1]
+        return family.learning_rate, family.steps
 
     @property
     def dtype(self) -> torch.dtype:
@@ -224,8 +225,12 @@ def _choose_architecture(params: Mapping[str, Any], rows: Rows, latent_dim: int,
     )
 
 
-def return_to_pca(model: Model, rows: Rows, seed: int) -> None:
+def return_to_pca(model: Model, params: Mapping[str, Any], raw: Raw, seed: int) -> None:
     """Make the model the PCA of all rows: nothing beat its start, so no row need be held out any more."""
+    loss, preparation = _prepare(params, raw, None)
+    if loss.name == model.loss.name:
+        model.preparation = preparation
+    rows = model.preparation.rows(raw, model.dtype).to(model.device)
     model.pca = pca = _components(rows, model.architecture.latent_dim, seed)
     start_at_pca(model.network, pca, model.loss)
 
@@ -237,10 +242,11 @@ def plan_for(model: Model, params: Mapping[str, Any], n_rows: int, seed: int) ->
         batch_size=params["batch_size"],
         max_epochs=params["max_epochs"],
         learning_rate=params["learning_rate"],
-        weight_decay=float(params["weight_decay"]),
+        weight_decay=params["weight_decay"],
         patience=params["patience"],
         seed=seed,
-        default_rate=model.default_rate,
+        default_rate=model.pace[0],
+        share_of_steps=model.pace[1],
     )
 
 

@@ -24,6 +24,12 @@ from isthmus.training.step import RECONSTRUCTION, Step
 TOTAL = "total"
 #: Steps between two looks at whether the losses are finite.
 CHECK_EVERY = 100
+#: Training rows, spread evenly, on which a loss is read where all of them would take long.
+SOME = 4096
+#: Standard errors by which the best weights must beat the starting point.
+CLEARLY = 2.0
+#: The same for the number of rows that it makes better, where a few extreme ones blur the mean.
+MOST_ROWS = 4.0
 #: Times that training steps back before it gives up, and what the rate is multiplied by each time.
 MOST_ROLLBACKS, ROLLBACK_RATE = 3, 0.3
 
@@ -102,7 +108,7 @@ class Loop:
 
     @torch.no_grad()
     def _choose(self) -> None:
-        """Return to the starting point if the best weights do not beat it by more than a standard error."""
+        """Return to the starting point if the best weights do not beat it clearly."""
         state = self.state
         if self.validation is None or state.best_epoch == 0:
             return
@@ -110,8 +116,7 @@ class Loop:
         ours = self._row_losses(self.validation)
         state.network.load_state_dict(state.start)
         gain = self._row_losses(self.validation) - ours
-        error = gain.std() / len(gain) ** 0.5 if len(gain) > 1 else gain.new_zeros(())
-        if bool(gain.mean() > error):
+        if _is_clear(gain):
             state.network.load_state_dict(state.best)
         else:
             state.best, state.best_epoch = state.start, 0
@@ -124,15 +129,13 @@ class Loop:
         """Look at the starting point: it is a candidate for the best weights."""
         start = time.perf_counter()
         validation = self._validate()
-        # With rows held out, the start's training loss is there to be drawn: some of the rows are enough.
-        some = None if self.validation is None else max(4096, self.plan.batch_size)
-        parts = self._evaluate(self.train, limit=some)
+        parts = self._evaluate(self.train, limit=SOME)
         if not math.isfinite(parts[TOTAL]):
             raise TrainingError(
                 "The loss is not finite before the first step: the network, or an objective, gives NaN or inf on "
                 "these data. Check an own network or objective, or set scaling='standard'."
             )
-        self.state.keep_best(parts[TOTAL] if self.validation is None else validation)
+        self.state.keep_best(self._judge(validation))
         self.state.start = self.state.best
         if not self.step.objective.is_plain():
             self.state.best_loss = math.inf
@@ -149,8 +152,9 @@ class Loop:
         state.epoch += 1
         state.gradients.append(self._norms)
         validation = self._validate()
-        judged = parts[TOTAL] if self.validation is None else validation
-        if judged < state.best_loss or self.plan.constant_rate:
+        if self.plan.constant_rate:
+            state.keep_best(parts[TOTAL])
+        elif (judged := self._judge(validation)) < state.best_loss * (1 - 1e-6) - 1e-12:
             state.keep_best(judged)
         record = self._record(parts, validation, start)
         asked = [callback.on_epoch_end(record) is True for callback in self.callbacks]
@@ -235,6 +239,10 @@ class Loop:
             f"to {self.plan.learning_rate * state.rate_factor:.2g}."
         )
 
+    def _judge(self, validation: float) -> float:
+        """Loss by which the weights as they are now are judged: without held-out rows, that of training rows."""
+        return self._evaluate(self.train, limit=SOME)[TOTAL] if self.validation is None else validation
+
     def _validate(self) -> float:
         return math.nan if self.validation is None else self._evaluate(self.validation)[TOTAL]
 
@@ -266,6 +274,15 @@ class Loop:
         }
         state.records.append(record)
         return record
+
+
+def _is_clear(gain: Tensor) -> bool:
+    """Whether rows gain on average, and by more than chance: in their mean, or, with heavy tails, in their number."""
+    n = len(gain)
+    error = float(gain.std()) / n**0.5 if n > 1 else 0.0
+    more_than_half = float((gain > 0).sum()) - n / 2
+    mean = float(gain.mean())
+    return mean > 0 and (mean > CLEARLY * error or more_than_half > MOST_ROWS * n**0.5 / 2)
 
 
 def evenly(n: int, limit: int | None) -> Tensor:

@@ -68,7 +68,12 @@ class Plan:
 def default_batch_size(n_rows: int) -> int:
     """Power of two that grows slowly with the rows: 128 up to 50,000, 1,024 from about 5 million."""
     doublings = math.log2(max(1.0, n_rows / 50_000)) / 2
-    return int(min(1024, 128 * 2 ** math.ceil(max(0.0, doublings) - 1e-9)))
+    return int(min(1024, 128 * 2 ** round(doublings)))
+
+
+def default_weight_decay(n_rows: int) -> float:
+    """More decay for fewer rows: 0.01 from 10,000 rows on, 1 up to 100."""
+    return 0.01 * max(1.0, min(100.0, 10_000 / n_rows))
 
 
 def make_plan(
@@ -77,10 +82,11 @@ def make_plan(
     batch_size: int | str,
     max_epochs: int | str,
     learning_rate: float | str,
-    weight_decay: float,
+    weight_decay: float | str,
     patience: int | str | None,
     seed: int,
     default_rate: float,
+    share_of_steps: float = 1.0,
 ) -> Plan:
     """Fill in what is "auto".
 
@@ -90,12 +96,14 @@ def make_plan(
         Training rows, those held out not counted.
     default_rate : float
         Rate that suits the network at a batch of 128; larger batches raise it by the square root.
+    share_of_steps : float, default=1.0
+        Share of the usual number of steps that the network needs.
     """
     batch = default_batch_size(n_rows) if batch_size == "auto" else int(batch_size)
     batch = min(batch, n_rows)
     per_epoch = math.ceil(n_rows / batch)
     if max_epochs == "auto":
-        steps = min(MOST_STEPS, max(FEWEST_STEPS, STEPS * (n_rows / ROWS) ** POWER))
+        steps = share_of_steps * min(MOST_STEPS, max(FEWEST_STEPS, STEPS * (n_rows / ROWS) ** POWER))
         epochs = max(2, math.ceil(steps / per_epoch))
     else:
         epochs = int(max_epochs)
@@ -106,9 +114,9 @@ def make_plan(
         batch_size=batch,
         max_epochs=epochs,
         learning_rate=rate,
-        weight_decay=weight_decay,
+        weight_decay=default_weight_decay(n_rows) if weight_decay == "auto" else float(weight_decay),
         patience=None if patience is None else int(patience),
-        warmup_steps=max(1, min(100, epochs * per_epoch // 20)),
+        warmup_steps=max(1, min(100, epochs * per_epoch // 4)),
         clip_norm=1.0,
         seed=seed,
         steps_per_epoch=per_epoch,

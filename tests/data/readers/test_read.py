@@ -1,5 +1,7 @@
 """What all readers have in common: finding the file and its format."""
 
+import errno
+
 import pytest
 
 from isthmus.data import read
@@ -47,3 +49,25 @@ def test_kinds_are_checked_first(write):
 def test_sizes_are_for_pictures(write):
     with pytest.raises(ParameterError, match=r"size= resizes pictures from files, but t\.csv is none"):
         read(write("t.csv", "a\n1\n"), size=(3, 3))
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet", "x.feather", "x.npy", "x.npz", "x.idx", "x.png"])
+def test_what_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch, name):
+    path = tmp_path / name
+    path.write_bytes(b"a,b\n1,2\n")
+
+    def forbidden(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    for opener in (
+        "pyarrow.input_stream",
+        "pyarrow.parquet.ParquetFile",
+        "pathlib.Path.open",
+        "pathlib.Path.read_bytes",
+        "numpy.load",
+        "PIL.Image.open",
+    ):
+        monkeypatch.setattr(opener, forbidden)
+    with pytest.raises(DataError, match=r"Cannot read .*: Permission denied\. Change its permissions") as refusal:
+        read(path)
+    assert "damaged" not in str(refusal.value)

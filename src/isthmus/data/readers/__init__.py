@@ -128,6 +128,8 @@ def _guarded(act: Callable[[], Raw], path: Path) -> Raw:
     """Say which file the system could not read."""
     try:
         return act()
+    except PermissionError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror or error}. Change its permissions.") from error
     except OSError as error:
         raise DataError(f"Cannot read {path}: {error.strerror or error}.") from error
 

@@ -19,6 +19,8 @@ def read_parquet(path: Path, columns: Names = None, drop: Names = None) -> Raw:
     try:
         with parquet.ParquetFile(path) as file:
             table = file.read()
+    except PermissionError:
+        raise  # the file may be sound
     except (pa.ArrowException, OSError, EOFError) as error:
         raise _damaged(path, "Parquet", error) from error
     return _without_pandas_index(table, str(path), columns, drop)
@@ -34,6 +36,8 @@ def read_feather(path: Path, columns: Names = None, drop: Names = None) -> Raw:
                 table = ipc.open_stream(source).read_all()
         else:
             table = feather.read_table(str(path), memory_map=False)
+    except PermissionError:
+        raise  # the file may be sound
     except (pa.ArrowException, OSError, EOFError) as error:
         raise _damaged(path, "Feather or Arrow", error) from error
     return _without_pandas_index(table, str(path), columns, drop)

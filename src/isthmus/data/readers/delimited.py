@@ -32,6 +32,8 @@ def read_delimited(path: Path, columns: Names = None, drop: Names = None) -> Raw
     try:
         with pa.input_stream(str(path), compression="gzip" if path.suffix == ".gz" else None) as stream:
             content = stream.read()
+    except PermissionError:
+        raise  # the file may be sound
     except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read: it is damaged or cut off ({_first_line(error)}).") from error
     return parse(content, str(path), columns, drop)
@@ -51,10 +53,9 @@ def parse(content: bytes, origin: str, columns: Names = None, drop: Names = None
     try:
         table = _table(content, separator)
         names = list(table.column_names)
-    except pa.ArrowInvalid:
+    except pa.ArrowInvalid as error:
         raise DataError(
-            f"{origin} is no table of rows of equal length, separated by {separator!r}: "
-            f"{_what_is_wrong(content, separator)}"
+            f"{origin} is no table of rows of equal length, separated by {separator!r}: {_first_line(error)}"
         ) from None
     except UnicodeDecodeError as error:
         raise DataError(f"The column names of {origin} are not UTF-8 text. Save the file as UTF-8.") from error
@@ -70,23 +71,14 @@ def parse(content: bytes, origin: str, columns: Names = None, drop: Names = None
     return from_table(table, origin, columns, drop)
 
 
-def _table(content: bytes, separator: str, threads: bool = True) -> pa.Table:
-    """Parse the text of a CSV file."""
+def _table(content: bytes, separator: str) -> pa.Table:
+    """Parse the text of a CSV file, on one thread: those that Arrow leaves running can abort a process that ends."""
     return csv.read_csv(
         io.BytesIO(content),
-        read_options=csv.ReadOptions(use_threads=threads, block_size=BLOCK),
+        read_options=csv.ReadOptions(use_threads=False, block_size=BLOCK),
         parse_options=csv.ParseOptions(delimiter=separator, newlines_in_values=b'"' in content),
         convert_options=csv.ConvertOptions(null_values=MISSING, strings_can_be_null=True),
     )
-
-
-def _what_is_wrong(content: bytes, separator: str) -> str:
-    """Say which row is not as the others: only a reader of one thread counts them."""
-    try:
-        _table(content, separator, threads=False)
-    except pa.ArrowInvalid as error:
-        return _first_line(error)
-    return "it cannot be parsed"
 
 
 def _heading(content: bytes, origin: str) -> str:

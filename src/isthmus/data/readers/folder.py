@@ -92,5 +92,7 @@ def _load(files: list[Path], names: list[str], size: tuple[int, int] | None, ori
 
 
 def _damaged(file: Path, error: BaseException) -> DataError:
-    """Say which picture cannot be read."""
+    """Say which picture cannot be read, and why."""
+    if isinstance(error, PermissionError):
+        return DataError(f"Cannot read the picture {file}: {error.strerror or error}. Change its permissions.")
     return DataError(f"The picture {file} cannot be read: it is damaged, cut off or no picture ({error}).")

@@ -21,6 +21,8 @@ def read_npy(path: Path) -> Raw:
     """Read the array of a .npy file."""
     try:
         values = np.load(path, allow_pickle=False)
+    except PermissionError:
+        raise  # the file may be sound
     except _DAMAGED as error:
         raise _refusal(path, error) from error
     if not isinstance(values, np.ndarray):
@@ -44,7 +46,7 @@ def read_npz(path: Path) -> Raw:
                 )
             raw = from_array(archive[main], str(path))
             others = {name: archive[name] for name in names if name != main}
-    except DataError:
+    except (DataError, PermissionError):
         raise
     except _DAMAGED as error:
         raise _refusal(path, error) from error
