@@ -77,27 +77,42 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self._inference.decode(self._inference.encode(prepared.to(self._model.device))).cpu()
 
-    def reconstruction_error(self, X: Any, per: str = "row") -> np.ndarray:
+    def reconstruction_error(self, X: Any, per: str = "row", return_std: bool = False) -> Any:
         """Loss of the reconstruction in prepared units (standard deviations squared, for "mse" and "standard").
 
         Parameters
         ----------
         X : same as in fit
         per : {"row", "cell"}, default="row"
+        return_std : bool, default=False
+            Whether to return the standard deviation over the members as well: how sure they are. 0 for a single one.
 
         Returns
         -------
         ndarray of shape (n,) or of X's shape
-            The mean over the observed values of each row; or each value's own, NaN where it is missing.
+            The mean over the observed values of each row; or each value's own, NaN where it is missing. With
+            `members`, the mean over them.
+        ndarray of the same shape
+            Only with `return_std`.
         """
         check_is_fitted(self)
         if per not in ("row", "cell"):
             raise ParameterError(f"per={per!r} cannot be used; expected 'row' or 'cell'.")
         raw = self._given(X)
-        parts = [self._inference.cell_losses(prepared).cpu() for _, prepared in self._inference.blocks(raw)]
+        means, spreads = [], []
+        for _, prepared in self._inference.blocks(raw):
+            losses = self._inference.cell_losses(prepared)
+            if per == "row":
+                losses = losses.flatten(2).nanmean(2)
+            means.append(losses.mean(0).cpu().numpy())
+            spreads.append(losses.std(0, correction=0).cpu().numpy())
+        mean, spread = (self._laid_out(np.concatenate(parts), raw, per) for parts in (means, spreads))
+        return (mean, spread) if return_std else mean
+
+    def _laid_out(self, values: np.ndarray, raw: Raw, per: str) -> np.ndarray:
         if per == "row":
-            return np.concatenate([part.flatten(1).nanmean(1).numpy() for part in parts])
-        cells = np.concatenate([self.preparation_.backward(part.numpy(), raw.item_shape) for part in parts])
+            return values
+        cells = self.preparation_.backward(values, raw.item_shape)
         if raw.flat:
             return cells.reshape(len(cells), -1)
         return np.moveaxis(cells, -1, 1) if raw.container == "torch_nchw" else cells
@@ -113,7 +128,8 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         float
-            1 - squared error / variance, in prepared units, over all observed values; NaN without variance.
+            1 - squared error / variance, in prepared units, over all observed values; NaN without variance. With
+            `members`, the mean over them.
         """
         check_is_fitted(self)
         error = total = 0.0
@@ -121,9 +137,10 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             x = prepared.x.double()
             seen = 1.0 if prepared.mask is None else prepared.mask
             mean = self.pca_.mean.to(x).reshape(x.shape[1:])
-            output = self._inference.decode(self._inference.encode(prepared))
-            error += float(((output.double() - x).square() * seen).sum())
-            total += float(((x - mean).square() * seen).sum())
+            for output in self._inference.outputs(prepared):
+                value = self._inference.loss.link(output)
+                error += float(((value.double() - x).square() * seen).sum())
+                total += float(((x - mean).square() * seen).sum())
         if total == 0:
             return 1.0 if error == 0 else float("nan")
         return 1 - error / total

@@ -12,6 +12,7 @@ from torch import nn
 
 from isthmus.exceptions import ParameterError
 from isthmus.networks import ACTIVATIONS
+from isthmus.objectives import Objective
 from isthmus.training.checkpoints import seconds_of
 from isthmus.training.devices import PRECISIONS
 
@@ -104,6 +105,7 @@ AUTOENCODER: dict[str, tuple[Check, str]] = {
     "code_activation": _ACTIVATION,
     "output_activation": _ACTIVATION,
     "dropout": (number(0, 1), "a number from 0 to below 1"),
+    "members": (whole(1), "a whole number from 1 on"),
     "linear_path": (either(flag, AUTO), "'auto', True or False"),
     "loss": (word("auto", "mse", "mae", "huber", "bce"), "'auto', 'mse', 'mae', 'huber' or 'bce'"),
     "scaling": (
@@ -127,3 +129,33 @@ AUTOENCODER: dict[str, tuple[Check, str]] = {
     ),
     "verbose": (either(whole(0), flag), "0, 1 or 2"),
 }
+
+#: What a fit with warm_start cannot change.
+FIXED = (
+    *("latent_dim", "objective", "network", "hidden", "activation", "code_activation", "output_activation"),
+    *("dropout", "linear_path", "members", "loss", "scaling", "precision"),
+)
+
+
+def refuse_changes(given: Mapping[str, Any], fitted: Mapping[str, Any]) -> None:
+    """Refuse parameters that a fit going on from the last one cannot change.
+
+    Raises
+    ------
+    ParameterError
+        Names those that differ.
+    """
+    changed = [name for name in FIXED if not _same(given[name], fitted[name])]
+    if changed:
+        shown = ", ".join(f"{name}={given[name]!r} (was {fitted[name]!r})" for name in changed)
+        raise ParameterError(
+            f"warm_start=True goes on with the network of the last fit, which cannot change {shown}. Set them "
+            "back, or set warm_start=False to begin anew."
+        )
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two values of a parameter are the same; objectives by what they say of themselves."""
+    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return a is b or (repr(a) == repr(b) if isinstance(a, Objective) else a == b)

@@ -15,6 +15,7 @@ import torch
 from isthmus._version import __version__
 from isthmus.data import PREPARATIONS
 from isthmus.exceptions import ModelFileError, ParameterError
+from isthmus.networks import Members
 from isthmus.objectives import make_loss
 from isthmus.storage import Stored, model_card, write_folder
 from isthmus.training.devices import choose_device
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 
 #: Parameters that belong to one run on one machine, not to the model.
 NOT_KEPT = ("callbacks", "checkpoint", "checkpoint_every", "verbose")
-RECORD = ("history_", "gradient_norms_", "best_epoch_", "stopped_", "comparison_", "chosen_", "n_rows_")
+RECORD = (
+    *("history_", "gradient_norms_", "best_epoch_", "best_member_", "stability_", "stopped_"),
+    *("comparison_", "chosen_", "n_rows_"),
+)
 
 
 def chosen(model: Model, plan: Plan) -> dict[str, Any]:
@@ -41,6 +45,7 @@ def chosen(model: Model, plan: Plan) -> dict[str, Any]:
         "hidden": list(architecture.hidden),
         "linear_path": architecture.linear_path,
         "mask_input": architecture.mask_input,
+        "members": architecture.members,
         "loss": model.loss.name,
         "scaling": model.preparation.scaling_,
         "batch_size": plan.batch_size,
@@ -119,6 +124,8 @@ def load_into(
         estimator._set_model(model, estimator.get_params(deep=False))
         for name, value in config["record"].items():
             setattr(estimator, name, value)
+        if isinstance(model.network, Members):
+            model.network.best = estimator.best_member_
         estimator._codes, estimator._density = tensors["codes"].numpy(), None
         held = tensors.get("validation_rows")
         estimator.validation_rows_ = None if held is None else held.numpy()
@@ -147,9 +154,11 @@ def _model(stored: Stored, architecture: Architecture, objective: Any, network: 
         if architecture.network != OWN:
             raise
         raise ParameterError(f"network=(encoder, decoder) has other weights than the model saved: {error}") from error
+    chosen_objective = as_objective(objective)
+    chosen_objective.begin(architecture.shape, architecture.latent_dim)
     return Model(
         preparation=preparation,
-        objective=as_objective(objective),
+        objective=chosen_objective,
         loss=make_loss(config["loss"]),
         architecture=architecture,
         network=built.to(place).eval(),

@@ -126,6 +126,7 @@ def test_every_value_given_reaches_the_estimator(monkeypatch, tmp_path, capsys):
         "output_activation": ("sigmoid", "sigmoid"),
         "dropout": ("0.2", 0.2),
         "linear_path": ("no", False),
+        "members": ("3", 3),
         "loss": ("mae", "mae"),
         "scaling": ("minmax", "minmax"),
         "max_epochs": ("7", 7),

@@ -37,7 +37,10 @@ def test_inverse_undoes_transform_of_rows_never_seen(name, values, new):
     if np.isnan(column).all() or 0 < np.nanstd(column) < 1e-3 * np.nanmax(np.abs(column)):
         return  # a spread far below the values leaves few digits to give the others back with
     scaler = SCALERS[name]().fit(column, 1)
-    np.testing.assert_allclose(scaler.inverse(scaler.transform(new)), new, rtol=1e-6, atol=1e-3)
+    scaled = scaler.transform(new)
+    if not np.isfinite(scaled).all():
+        return  # beyond the largest number, which preparing refuses by name
+    np.testing.assert_allclose(scaler.inverse(scaled), new, rtol=1e-6, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -46,6 +46,7 @@ def fit(
     output_activation: o.OutputActivation = "linear",
     dropout: o.Dropout = 0.0,
     linear_path: o.LinearPath = "auto",
+    members: o.Members = 1,
     loss: o.Loss = "auto",
     scaling: o.Scaling = "auto",
     max_epochs: o.MaxEpochs = "auto",

@@ -155,6 +155,7 @@ Dropout = Annotated[Any, _option(MODEL, "Share of hidden units dropped in traini
 LinearPath = Annotated[
     Any, _option(MODEL, "The linear path that starts at PCA: auto, yes or no.", "WORD", parser=yes_or_no)
 ]
+Members = Annotated[Any, _option(MODEL, "Networks trained at once; errors are means over them.", "N", parser=number)]
 Loss = Annotated[str, _option(MODEL, "auto, mse, mae, huber or bce.", "LOSS")]
 Scaling = Annotated[
     str, _option(MODEL, "Of each column or channel: auto, standard, minmax, quantile or none.", "SCALING")

@@ -91,6 +91,18 @@ def column_moments(values: Values, width: int) -> Moments:
     return Moments(count, low, high, np.where(count > 0, mean, np.nan), np.where(count > 0, std, np.nan))
 
 
+def seen_columns(values: Values, width: int) -> np.ndarray:
+    """Whether each column has an observed value: bool array of shape (width,)."""
+    if not isinstance(values, np.ndarray):
+        return _sparse_range(values)[2] > 0
+    seen = np.full(width, values.dtype.kind != "f" and len(values) > 0)
+    for span in spans(len(values), int(np.prod(values.shape[1:]))):
+        if seen.all():
+            break
+        seen |= ~np.isnan(values[span].reshape(-1, width)).all(axis=0)
+    return seen
+
+
 def _range(values: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Smallest, largest and number of observed values of each column."""
     low, high, count = np.full(width, np.inf), np.full(width, -np.inf), np.zeros(width, dtype=np.int64)

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy.stats import norm
 
-from isthmus.data.moments import column_moments, dense
+from isthmus.data.moments import column_moments, dense, seen_columns
 from isthmus.data.raw import Values
 
 
@@ -38,6 +38,10 @@ class Scaler(ABC):
         bounds : tuple of float, optional
             Range that the values can have at all, such as (0, 255); used where a scaling is about the range.
         """
+
+    def as_it_is(self) -> bool:
+        """Whether `transform` changes nothing at all."""
+        return False
 
     @abstractmethod
     def transform(self, x: np.ndarray) -> np.ndarray:
@@ -131,8 +135,11 @@ class NoScaling(Affine):
 
     def fit(self, values: Values, width: int, bounds: tuple[float, float] | None = None) -> Self:
         """Learn only which columns have values at all."""
-        moments = column_moments(values, width)
-        return self._set(np.where(moments.count > 0, 0.0, np.nan), np.ones(width))
+        return self._set(np.where(seen_columns(values, width), 0.0, np.nan), np.ones(width))
+
+    def as_it_is(self) -> bool:
+        """Whether `transform` changes nothing at all."""
+        return not np.isnan(self.center_).any()
 
 
 class Quantile(Scaler):

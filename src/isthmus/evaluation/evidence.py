@@ -12,6 +12,7 @@ from torch import nn
 from isthmus.data import as_raw
 from isthmus.evaluation.comparison import Comparison, summarise
 from isthmus.evaluation.metrics import Measured, measure
+from isthmus.networks import Members
 
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
@@ -147,7 +148,8 @@ def silent_units(model: Autoencoder, x: torch.Tensor, mask: torch.Tensor | None)
     """
     if len(x) < 20:
         return {}
-    network, found, hooks = model.network_, {}, []
+    network = model.network_.chosen if isinstance(model.network_, Members) else model.network_
+    found, hooks = {}, []
 
     def watch(name: str) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:

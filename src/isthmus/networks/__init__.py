@@ -3,6 +3,7 @@
 from isthmus.networks.activations import ACTIVATIONS, activation
 from isthmus.networks.base import Layout, LinearPath, Network
 from isthmus.networks.build import FAMILIES, Family, assemble, find_family
+from isthmus.networks.members import Members, each_of
 
 __all__ = [
     "ACTIVATIONS",
@@ -10,8 +11,10 @@ __all__ = [
     "Family",
     "Layout",
     "LinearPath",
+    "Members",
     "Network",
     "activation",
     "assemble",
+    "each_of",
     "find_family",
 ]

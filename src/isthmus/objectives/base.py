@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from sklearn.base import BaseEstimator
@@ -34,6 +35,12 @@ class Objective(BaseEstimator):
     {'weight': 0.5}
     """
 
+    def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
+        """Look at the shape of one prepared item and the size of the code, once, before any training.
+
+        Called on the model's own copy, before `code` and `encode`; refuse here what cannot be used.
+        """
+
     def code_dim(self, latent_dim: int) -> int:
         """Width that the encoder must give for a code of `latent_dim`."""
         return latent_dim
@@ -41,7 +48,7 @@ class Objective(BaseEstimator):
     def corrupt(self, x: Tensor, mask: Tensor | None, generator: torch.Generator) -> Tensor:
         """Change what the encoder sees; the target stays clean.
 
-        Draw from `generator` alone, which is on the CPU: `torch.randn(x.shape, generator=generator).to(x)`.
+        Draw from `generator` alone: `torch.randn(x.shape, generator=generator, device=generator.device).to(x)`.
         """
         return x
 
@@ -70,6 +77,11 @@ class Chain(Objective):
     def __init__(self, objectives: Sequence[Objective] = ()):
         self.objectives = objectives
 
+    def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
+        for objective in reversed(self.objectives):
+            objective.begin(shape, latent_dim)
+            latent_dim = objective.code_dim(latent_dim)
+
     def code_dim(self, latent_dim: int) -> int:
         for objective in reversed(self.objectives):
             latent_dim = objective.code_dim(latent_dim)
@@ -84,11 +96,14 @@ class Chain(Objective):
         terms: Terms = {}
         for objective in self.objectives:
             h, new = objective.code(h)
-            for name, term in new.items():
-                # Two of a kind: the second one's term gets a number.
-                same = sum(other == name or other.startswith(f"{name}_") for other in terms)
-                terms[f"{name}_{same + 1}" if same else name] = term
+            terms |= {self.numbered(name, terms): term for name, term in new.items()}
         return h, terms
+
+    @staticmethod
+    def numbered(name: str, terms: Mapping[str, Any]) -> str:
+        """Name of a new term: the second of a kind gets a number."""
+        same = sum(other == name or other.startswith(f"{name}_") for other in terms)
+        return f"{name}_{same + 1}" if same else name
 
     def encode(self, h: Tensor) -> Tensor:
         for objective in self.objectives:

@@ -16,25 +16,24 @@ from torch import nn
 from isthmus.data import PREPARATIONS, Preparation, Raw, Rows
 from isthmus.data.moments import only_zeros_and_ones
 from isthmus.exceptions import ParameterError
-from isthmus.networks import Network, find_family
+from isthmus.networks import Members, Network, find_family
 from isthmus.objectives import Chain, Loss, Objective, make_loss
-from isthmus.training.callbacks import Callback
-from isthmus.training.checkpoints import Checkpoints
 from isthmus.training.devices import choose_device, choose_precision
 from isthmus.training.inference import Inference
-from isthmus.training.loop import Loop, evenly
-from isthmus.training.pca import PrincipalComponents, principal_components
+from isthmus.training.loop import evenly
+from isthmus.training.pca import BUDGET, PrincipalComponents, principal_components
 from isthmus.training.plan import Plan, make_plan
 from isthmus.training.setup import OWN, Architecture, check_own_pair, start_at_pca
 from isthmus.training.split import SubsetRows
-from isthmus.training.state import TrainingState, make_optimizer
-from isthmus.training.step import Step
+from isthmus.training.state import TrainingState
 from isthmus.training.threads import threads_for, work_per_row
 
 #: Share of the variance that the PCA of the size chosen by latent_dim="auto" explains, and the largest such size.
 AUTO_SHARE, AUTO_LARGEST = 0.95, 256
 #: Weights up to which linear_path="auto" adds a linear path: beyond, it would dwarf the network.
 MOST_LINEAR = 100_000_000
+#: Share of the training's multiply-adds that PCA may take where it is there for comparison alone.
+PCA_SHARE = 0.03
 #: Rate for networks of a person's own.
 OWN_RATE = 1e-3
 
@@ -49,7 +48,7 @@ class Model:
     objective : Objective
     loss : Loss
     architecture : Architecture
-    network : Network
+    network : Network or Members
     pca : PrincipalComponents
         Of the same size as the code, on the same rows.
     device : torch.device
@@ -60,7 +59,7 @@ class Model:
     objective: Objective
     loss: Loss
     architecture: Architecture
-    network: Network
+    network: Network | Members
     pca: PrincipalComponents
     device: torch.device
     precision: str
@@ -131,28 +130,41 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
     dtype = torch.float64 if precision == "float64" else torch.float32
     loss, preparation = _prepare(params, raw, train)
     rows = preparation.rows(raw, dtype).to(device)
+    learnt = rows if train is None else SubsetRows(rows, train)
     wanted = params["latent_dim"]
-    most = AUTO_LARGEST if wanted == "auto" else wanted
-    pca = _components(rows if train is None else SubsetRows(rows, train), most, seed)
-    latent_dim = min(AUTO_LARGEST, pca.smallest_size(AUTO_SHARE)) if wanted == "auto" else int(wanted)
-    pca = pca.first(latent_dim)
+    if wanted == "auto":
+        pca = _components(learnt, AUTO_LARGEST, seed)
+        latent_dim = min(AUTO_LARGEST, pca.smallest_size(AUTO_SHARE))
+    else:
+        pca, latent_dim = None, int(wanted)
     objective = as_objective(params["objective"])
+    objective.begin(tuple(rows.shape), latent_dim)
     architecture = _choose_architecture(params, rows, latent_dim, objective)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        pair = params["network"] if architecture.network == OWN else None
-        network = architecture.build(pair)
+    network = architecture.build(params["network"] if architecture.network == OWN else None, seed)
     network.to(device=device, dtype=dtype)
     if architecture.network == OWN:
         check_own_pair(network, architecture, objective)
+    if pca is None:
+        pca = _components(learnt, latent_dim, seed, _pca_budget(params, architecture, network, len(learnt)))
+    pca = pca.first(latent_dim)
     start_at_pca(network, pca, loss)
     return Model(preparation, objective, loss, architecture, network, pca, device, precision), rows
 
 
-def _components(rows: Rows, most: int, seed: int) -> PrincipalComponents:
+def _components(rows: Rows, most: int, seed: int, budget: float = BUDGET) -> PrincipalComponents:
     size = math.prod(rows.shape)
     with threads_for(len(rows) * size * min(size, len(rows))):
-        return principal_components(rows, most, torch.Generator().manual_seed(seed))
+        return principal_components(rows, most, torch.Generator().manual_seed(seed), budget)
+
+
+def _pca_budget(
+    params: Mapping[str, Any], architecture: Architecture, network: Network | Members, n_rows: int
+) -> float:
+    """Multiply-adds that the principal components may take: few where nothing but the comparison needs them."""
+    if architecture.linear_path or params["max_epochs"] == "auto":
+        return BUDGET
+    training = 3 * work_per_row(network, architecture.shape).products * n_rows * params["max_epochs"]
+    return min(BUDGET, PCA_SHARE * training)
 
 
 def _prepare(params: Mapping[str, Any], raw: Raw, train: np.ndarray | None) -> tuple[Loss, Preparation]:
@@ -222,6 +234,7 @@ def _choose_architecture(params: Mapping[str, Any], rows: Rows, latent_dim: int,
         dropout=float(params["dropout"]),
         mask_input=rows.has_mask and not own,
         linear_path=bool(linear_path),
+        members=int(params["members"]),
     )
 
 
@@ -250,25 +263,8 @@ def plan_for(model: Model, params: Mapping[str, Any], n_rows: int, seed: int) ->
     )
 
 
-def run(
-    model: Model,
-    plan: Plan,
-    train: Rows,
-    validation: Rows | None,
-    callbacks: Sequence[Callback] = (),
-    checkpoints: Checkpoints | None = None,
-    about: Mapping[str, Any] | None = None,
-) -> TrainingState:
-    """Train a model to the end of its plan; callbacks are told what it is `about`."""
-    state = TrainingState(model.network, make_optimizer(model.network, plan), torch.Generator().manual_seed(plan.seed))
-    step = Step(model.network, model.objective, model.loss, model.precision)
-    work = 3 * plan.batch_size * work_per_row(model.network, model.architecture.shape).products
-    with threads_for(work):
-        return Loop(step, train, validation, plan, state, callbacks, checkpoints, about).run()
-
-
 @torch.no_grad()
-def beside_pca(model: Model, rows: Rows, split: str, most: int = 20_000) -> dict[str, Any]:
+def beside_pca(model: Model, rows: Rows, split: str, most: int = 5000) -> dict[str, Any]:
     """Mean squared error of the model and of PCA at the same code size, in prepared units, over observed cells."""
     inference = model.inference()
     ours = theirs = cells = 0.0

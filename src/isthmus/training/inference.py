@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from isthmus.data import Preparation, Prepared, Raw
-from isthmus.networks import Network
+from isthmus.networks import Members, Network, each_of
 from isthmus.objectives import Loss, Objective
 from isthmus.training.threads import threads_for, work_per_row
 
@@ -27,7 +27,7 @@ class Inference:
 
     Parameters
     ----------
-    network : Network
+    network : Network or Members
     objective : Objective
     loss : Loss
     preparation : Preparation
@@ -36,7 +36,7 @@ class Inference:
 
     def __init__(
         self,
-        network: Network,
+        network: Network | Members,
         objective: Objective,
         loss: Loss,
         preparation: Preparation,
@@ -61,7 +61,7 @@ class Inference:
         double = values_dtype in (np.float64, torch.float64) and self.device.type != "mps"
         return torch.float64 if double else torch.float32
 
-    def network(self, dtype: torch.dtype) -> Network:
+    def network(self, dtype: torch.dtype) -> Network | Members:
         """Return the network in a precision; copies are kept."""
         if dtype not in self._networks:
             first = next(iter(self._networks.values()))
@@ -89,11 +89,29 @@ class Inference:
             return self.loss.link(self.network(z.dtype).decode(z))
 
     @torch.no_grad()
+    def outputs(self, prepared: Prepared) -> list[Tensor]:
+        """What each network makes of prepared rows, before the loss's link: K Tensors of shape (n, *shape)."""
+        with threads_for(len(prepared) * self._work):
+            return [
+                network.decode(self.objective.encode(network.encode(prepared.x, prepared.mask)))
+                for network in each_of(self.network(prepared.x.dtype))
+            ]
+
+    @torch.no_grad()
     def cell_losses(self, prepared: Prepared) -> Tensor:
-        """Loss of each cell, NaN where missing: (n, *shape)."""
-        output = self.network(prepared.x.dtype).decode(self.encode(prepared))
-        cells = self.loss.cells(output, prepared.x)
+        """Loss of each cell by each network, NaN where missing: (K, n, *shape)."""
+        cells = torch.stack([self.loss.cells(output, prepared.x) for output in self.outputs(prepared)])
         return cells if prepared.mask is None else cells.masked_fill(~prepared.mask, torch.nan)
+
+    def member_codes(self, raw: Raw) -> list[np.ndarray]:
+        """Codes of rows by each network: K ndarrays of shape (n, latent_dim)."""
+        codes: list[list[np.ndarray]] = []
+        with torch.no_grad():
+            for _, prepared in self.blocks(raw):
+                networks = each_of(self.network(prepared.x.dtype))
+                encoded = [self.objective.encode(n.encode(prepared.x, prepared.mask)) for n in networks]
+                codes.append([z.cpu().numpy() for z in encoded])
+        return [np.concatenate(parts) for parts in zip(*codes, strict=True)]
 
     def codes(self, raw: Raw) -> np.ndarray:
         """Codes of rows as brought: ndarray of shape (n, latent_dim)."""

@@ -16,16 +16,19 @@ from isthmus.data import Rows
 from isthmus.exceptions import TrainingError
 from isthmus.training.callbacks import Callback
 from isthmus.training.checkpoints import Checkpoints
+from isthmus.training.eager import NORM, TOTAL, Steps, add
 from isthmus.training.gradients import layer_norms
 from isthmus.training.plan import Plan
 from isthmus.training.state import TrainingState
 from isthmus.training.step import RECONSTRUCTION, Step
 
-TOTAL = "total"
-#: Steps between two looks at whether the losses are finite.
+#: Steps between two looks at whether the losses are finite; on an accelerator, which they would keep waiting, once an
+#: epoch.
 CHECK_EVERY = 100
-#: Training rows, spread evenly, on which a loss is read where all of them would take long.
-SOME = 4096
+#: Share of the training rows that each of several networks learns from.
+SHARE = 0.9
+#: Training rows, spread evenly, on which a loss is read where all of them would take long: one in 64, within bounds.
+FEWEST, MOST, ONE_IN = 1024, 4096, 64
 #: Standard errors by which the best weights must beat the starting point.
 CLEARLY = 2.0
 #: The same for the number of rows that it makes better, where a few extreme ones blur the mean.
@@ -39,7 +42,10 @@ class Loop:
 
     Parameters
     ----------
-    step : Step
+    steps : Steps
+        Takes the steps, of all networks at once.
+    single : sequence of Step
+        The step of each network alone.
     train : Rows
     validation : Rows or None
         The best weights are those with the least validation loss; without it, the least training loss.
@@ -53,7 +59,8 @@ class Loop:
 
     def __init__(
         self,
-        step: Step,
+        steps: Steps,
+        single: Sequence[Step],
         train: Rows,
         validation: Rows | None,
         plan: Plan,
@@ -62,7 +69,8 @@ class Loop:
         checkpoints: Checkpoints | None = None,
         about: Mapping[str, Any] | None = None,
     ):
-        self.step = step
+        self.steps = steps
+        self.single = list(single)
         self.train = train
         self.validation = validation
         self.plan = plan
@@ -70,7 +78,17 @@ class Loop:
         self.callbacks = callbacks
         self.checkpoints = checkpoints
         self.about = about or {}
-        self.parameters = [p for p in step.network.parameters() if p.requires_grad]
+        on_cpu = state.weights.values.device.type == "cpu"
+        self.block = CHECK_EVERY if on_cpu else plan.steps_per_epoch
+        self.sample = draw_sample(len(train), len(self.single), plan.seed, state.weights.values)
+
+    @property
+    def _is_plain(self) -> bool:
+        return self.single[0].objective.is_plain()
+
+    def _mode(self, training: bool) -> None:
+        for network in self.state.weights.networks:
+            network.train(training)
 
     def run(self, begin: bool = True, choose: bool = True) -> TrainingState:
         """Train to the end, to patience, or to an interrupt; the network then holds the best weights.
@@ -100,65 +118,71 @@ class Loop:
             finally:
                 for callback in self.callbacks:
                     callback.on_fit_end({"epoch": state.epoch, "stopped": state.finished})
-        state.network.load_state_dict(state.best)
-        if choose and self.step.objective.is_plain():
+        self._mode(training=False)
+        state.weights.load(state.best)
+        if choose and self._is_plain:
             self._choose()
-        state.network.eval()
+            state.weights.load(state.best)
         return state
 
     @torch.no_grad()
     def _choose(self) -> None:
         """Return to the starting point if the best weights do not beat it clearly."""
         state = self.state
-        if self.validation is None or state.best_epoch == 0:
+        if self.validation is None or not any(state.best_epochs):
             return
-        state.network.eval()
         ours = self._row_losses(self.validation)
-        state.network.load_state_dict(state.start)
-        gain = self._row_losses(self.validation) - ours
-        if _is_clear(gain):
-            state.network.load_state_dict(state.best)
-        else:
-            state.best, state.best_epoch = state.start, 0
+        state.weights.load(state.start)
+        gains = self._row_losses(self.validation) - ours
+        state.return_to_start([not _is_clear(gain) for gain in gains])
 
     def _row_losses(self, rows: Rows) -> Tensor:
-        batches = (rows.take(index) for index in torch.arange(len(rows)).split(1024))
-        return torch.cat([self.step.row_losses(batch.x, batch.mask) for batch in batches])
+        """Losses of each row by each network: (K, n)."""
+        blocks = []
+        for index in torch.arange(len(rows)).split(1024):
+            batch = rows.take(index)
+            blocks.append(torch.stack([step.row_losses(batch.x, batch.mask) for step in self.single]))
+        return torch.cat(blocks, 1)
 
     def _begin(self) -> None:
         """Look at the starting point: it is a candidate for the best weights."""
         start = time.perf_counter()
+        self._mode(training=False)
         validation = self._validate()
-        parts = self._evaluate(self.train, limit=SOME)
-        if not math.isfinite(parts[TOTAL]):
+        parts = self._evaluate(self.train, limit=some(len(self.train)))
+        if not torch.isfinite(parts[TOTAL]).all():
             raise TrainingError(
                 "The loss is not finite before the first step: the network, or an objective, gives NaN or inf on "
                 "these data. Check an own network or objective, or set scaling='standard'."
             )
-        self.state.keep_best(self._judge(validation))
+        losses = self._judge(validation).tolist()
+        self.state.keep_best(losses, [True] * len(losses))
         self.state.start = self.state.best
-        if not self.step.objective.is_plain():
-            self.state.best_loss = math.inf
-        self._record(parts, validation, start)
+        if not self._is_plain:
+            self.state.best_losses = [math.inf] * len(losses)
+        self._record(_means(parts), validation, start)
 
     def _one_epoch(self) -> None:
         state, plan = self.state, self.plan
         start = time.perf_counter()
         if self._is_boundary():
             self._good = state.snapshot()
-        state.network.train()
+        self._mode(training=True)
         parts = self._steps()
-        state.network.eval()
+        self._mode(training=False)
         state.epoch += 1
         state.gradients.append(self._norms)
         validation = self._validate()
         if self.plan.constant_rate:
-            state.keep_best(parts[TOTAL])
-        elif (judged := self._judge(validation)) < state.best_loss * (1 - 1e-6) - 1e-12:
-            state.keep_best(judged)
+            state.keep_best([parts[TOTAL]] * len(self.single), [True] * len(self.single))
+        else:
+            judged = self._judge(validation).tolist()
+            better = [new < old * (1 - 1e-6) - 1e-12 for new, old in zip(judged, state.best_losses, strict=True)]
+            if any(better):
+                state.keep_best(judged, better)
         record = self._record(parts, validation, start)
         asked = [callback.on_epoch_end(record) is True for callback in self.callbacks]
-        waited = state.epoch - state.best_epoch
+        waited = state.epoch - max(state.best_epochs)
         if any(asked):
             state.finished = "callback"
         elif state.epoch >= plan.max_epochs:
@@ -178,48 +202,35 @@ class Loop:
         return self.state.epoch % math.ceil(CHECK_EVERY / self.plan.steps_per_epoch) == 0
 
     def _steps(self) -> dict[str, float]:
-        """One pass over the training rows; losses are read back from the device every CHECK_EVERY steps alone."""
+        """One pass over the training rows; losses are read back from the device after each block of steps alone."""
         plan, state = self.plan, self.state
         order = torch.randperm(len(self.train), generator=state.generator)
         batches = order.tensor_split(plan.steps_per_epoch)
         totals: dict[str, float] = {}
         kept = 0
-        sums: dict[str, Tensor] = {}
-        since = 0
-        for i, batch in enumerate(batches):
-            last = i == plan.steps_per_epoch - 1
-            self._one_step(batch, sums, record_norms=last)
-            since += 1
-            if since < CHECK_EVERY and not last:
-                continue
-            read = {name: float(value) for name, value in sums.items()}
+        self._norms: dict[str, float] = {}
+        for first in range(0, len(batches), self.block):
+            block = batches[first : first + self.block]
+            last = first + len(block) == len(batches)
+            rates = [plan.rate(state.step + i) * state.rate_factor for i in range(len(block))]
+            sums = self.steps.train(self.train, block, rates, self.sample)
+            state.step += len(block)
+            if last:
+                # The step left the gradients scaled to the norm that was allowed.
+                clipped = float(state.weights.scale[0])
+                norms = layer_norms(state.weights.networks[0])
+                self._norms = {name: norm * clipped for name, norm in norms.items()}
+            read = _means(sums)
             if all(map(math.isfinite, read.values())):
-                totals = {name: totals.get(name, 0.0) + value for name, value in read.items()}
-                kept += since
+                totals = {name: totals.get(name, 0.0) + value for name, value in read.items() if name != NORM}
+                kept += len(block)
                 if not last:
                     self._good = state.snapshot()
             else:
                 self._step_back()
-            sums, since = {}, 0
         if not kept:
             return {TOTAL: math.nan, RECONSTRUCTION: math.nan}
-        return {name: value / kept for name, value in totals.items() if name != "gradient_norm"}
-
-    def _one_step(self, index: Tensor, sums: dict[str, Tensor], record_norms: bool) -> None:
-        plan, state = self.plan, self.state
-        batch = self.train.take(index)
-        rate = plan.rate(state.step) * state.rate_factor
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
-        state.optimizer.zero_grad(set_to_none=True)
-        total, parts = self.step(batch.x, batch.mask, state.generator)
-        total.backward()
-        if record_norms:
-            self._norms = layer_norms(state.network)
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters, plan.clip_norm)
-        state.optimizer.step()
-        state.step += 1
-        _add(sums, {TOTAL: total, "gradient_norm": norm, **parts})
+        return {name: value / kept for name, value in totals.items()}
 
     def _step_back(self) -> None:
         state = self.state
@@ -239,34 +250,30 @@ class Loop:
             f"to {self.plan.learning_rate * state.rate_factor:.2g}."
         )
 
-    def _judge(self, validation: float) -> float:
+    def _judge(self, validation: Tensor) -> Tensor:
         """Loss by which the weights as they are now are judged: without held-out rows, that of training rows."""
-        return self._evaluate(self.train, limit=SOME)[TOTAL] if self.validation is None else validation
+        return self._evaluate(self.train, limit=some(len(self.train)))[TOTAL] if self.validation is None else validation
 
-    def _validate(self) -> float:
-        return math.nan if self.validation is None else self._evaluate(self.validation)[TOTAL]
+    def _validate(self) -> Tensor:
+        return torch.tensor(math.nan) if self.validation is None else self._evaluate(self.validation)[TOTAL]
 
-    @torch.no_grad()
-    def _evaluate(self, rows: Rows, limit: int | None = None) -> dict[str, float]:
-        """Mean losses over rows, as at inference: no corruption, no dropout."""
+    def _evaluate(self, rows: Rows, limit: int | None = None) -> dict[str, Tensor]:
+        """Mean losses of each network over rows, as at inference: no corruption, no dropout."""
         chosen = evenly(len(rows), limit)
-        n = len(chosen)
-        block = min(n, max(1024, self.plan.batch_size))
+        block = min(len(chosen), max(1024, self.plan.batch_size))
         sums: dict[str, Tensor] = {}
         for index in chosen.split(block):
-            batch = rows.take(index)
-            total, parts = self.step(batch.x, batch.mask)
-            _add(sums, {TOTAL: total, **parts}, len(index))
-        return {name: float(value) / n for name, value in sums.items()}
+            add(sums, self.steps.evaluate(rows, index), len(index) / len(chosen))
+        return {name: value.double().cpu() for name, value in sums.items()}
 
-    def _record(self, parts: dict[str, float], validation: float, start: float) -> dict[str, float]:
+    def _record(self, parts: dict[str, float], validation: Tensor, start: float) -> dict[str, float]:
         state = self.state
         state.seconds += time.perf_counter() - start
-        terms = {name: value for name, value in parts.items() if name != TOTAL}
+        terms = {name: value for name, value in parts.items() if name not in (TOTAL, NORM)}
         record = {
             "epoch": state.epoch,
             "train_loss": parts[TOTAL],
-            "validation_loss": validation,
+            "validation_loss": float(validation.mean()),
             "learning_rate": self.plan.rate(state.step - 1) * state.rate_factor if state.step else 0.0,
             "seconds": state.seconds,
             # Alone, the reconstruction is the training loss itself.
@@ -285,6 +292,11 @@ def _is_clear(gain: Tensor) -> bool:
     return mean > 0 and (mean > CLEARLY * error or more_than_half > MOST_ROWS * n**0.5 / 2)
 
 
+def some(n: int) -> int:
+    """Count the rows that stand for n in a glance at the training loss."""
+    return min(MOST, max(FEWEST, n // ONE_IN))
+
+
 def evenly(n: int, limit: int | None) -> Tensor:
     """Numbers of all of n rows, or of `limit` of them spread evenly: rows often come sorted."""
     if limit is None or n <= limit:
@@ -292,11 +304,20 @@ def evenly(n: int, limit: int | None) -> Tensor:
     return torch.linspace(0, n - 1, limit, dtype=torch.float64).round().long()
 
 
-def _add(sums: dict[str, Tensor], values: dict[str, Tensor], weight: int = 1) -> None:
-    """Add values to their sums, on the device."""
-    for name, value in values.items():
-        value = value.detach() * weight
-        sums[name] = sums[name] + value if name in sums else value
+def draw_sample(n: int, members: int, seed: int, like: Tensor) -> Tensor | None:
+    """Draw the rows that each of several networks learns from: (n, K) of ones and zeros; None for a single network."""
+    if members == 1:
+        return None
+    generator = torch.Generator().manual_seed(seed)
+    sample = torch.zeros(n, members)
+    for j in range(members):
+        sample[torch.randperm(n, generator=generator)[: math.ceil(SHARE * n)], j] = 1.0
+    return sample.to(like)
+
+
+def _means(values: dict[str, Tensor]) -> dict[str, float]:
+    """Means over the networks, read back from the device at once."""
+    return dict(zip(values, torch.stack([value.mean() for value in values.values()]).tolist(), strict=True))
 
 
 @contextmanager

@@ -8,12 +8,10 @@ from typing import Any
 import torch
 
 from isthmus.data import Rows
+from isthmus.training.engine import make_loop, prepared_processor, state_of
 from isthmus.training.fit import Model
-from isthmus.training.loop import Loop
 from isthmus.training.plan import Plan
-from isthmus.training.state import TrainingState, make_optimizer
-from isthmus.training.step import Step
-from isthmus.training.threads import threads_for, work_per_row
+from isthmus.training.state import TrainingState
 
 
 class PartialFit:
@@ -33,19 +31,17 @@ class PartialFit:
         plan : Plan
             Batch, rate and decay; the rate stays at its peak after the warm-up.
         """
-        with torch.random.fork_rng(devices=[]):
-            state = TrainingState(
-                model.network, make_optimizer(model.network, plan), torch.Generator().manual_seed(plan.seed)
-            )
+        with (
+            torch.random.fork_rng(devices=[]),
+            state_of(model, plan.seed) as state,
+            prepared_processor(model, plan),
+        ):
             if self._tensors:
                 state.restore(self._tensors, self._counters)
             plan = replace(
                 plan, patience=None, constant_rate=True, max_epochs=state.epoch + 1, seed=plan.seed + state.epoch
             )
-            step = Step(model.network, model.objective, model.loss, model.precision)
-            loop = Loop(step, rows, None, plan, state)
             state.finished = ""
-            with threads_for(3 * plan.batch_size * work_per_row(model.network, model.architecture.shape).products):
-                loop.run(begin=not self._tensors, choose=False)
+            make_loop(model, plan, rows, None, state).run(begin=not self._tensors, choose=False)
             self._tensors, self._counters = state.tensors(), state.counters()
         return state

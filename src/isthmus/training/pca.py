@@ -18,6 +18,8 @@ BUDGET = 4e11
 #: Values of the dense sample on which a randomised decomposition works, and the most that it may have where many
 #: components are wanted.
 SAMPLE, LARGEST_SAMPLE = 6e7, 5e8
+#: Columns up to which the covariance is made in float64 throughout.
+FEW_COLUMNS = 256
 #: Values up to which a Gram matrix is made in float64.
 GRAM = 2e8
 
@@ -83,7 +85,9 @@ class PrincipalComponents:
         return cls(**tensors)
 
 
-def principal_components(rows: Rows, most: int, generator: torch.Generator) -> PrincipalComponents:
+def principal_components(
+    rows: Rows, most: int, generator: torch.Generator, budget: float = BUDGET
+) -> PrincipalComponents:
     """Find up to `most` principal components of prepared rows.
 
     Exact up to 2,048 columns or rows; beyond, randomised subspace iteration (Halko, Martinsson and Tropp, 2011) on a
@@ -95,13 +99,15 @@ def principal_components(rows: Rows, most: int, generator: torch.Generator) -> P
     most : int
     generator : torch.Generator
         On the CPU.
+    budget : float
+        Multiply-adds that the covariance may take; 8 rows a column are taken whatever it says.
     """
     n, size = len(rows), math.prod(rows.shape)
     most = max(1, min(most, n, size, int(LARGEST_SAMPLE / 2 / size)))
     by_covariance = size <= n and size <= EXACT
     by_gram = not by_covariance and n <= EXACT and n * size <= GRAM
     if by_covariance:
-        limit = max(8 * size, int(BUDGET / size**2))
+        limit = max(8 * size, int(budget / size**2))
         mean, values, vectors = _by_covariance(rows, _some_rows(n, limit, generator))
     else:
         wanted = n if by_gram else max(2 * most, int(SAMPLE / size))
@@ -135,9 +141,16 @@ def _by_covariance(rows: Rows, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     blocks = _blocks(index, math.prod(rows.shape))
     mean = torch.stack([_flat(rows, b).sum(0, dtype=torch.float64) for b in blocks]).sum(0).cpu() / len(index)
     covariance = torch.zeros(len(mean), len(mean), dtype=torch.float64)
+    # Rounding of float32 is far below what many columns leave unexplained, and the products cost half.
+    dtype = torch.float64 if len(mean) <= FEW_COLUMNS else torch.float32
+    parts = torch.arange(len(mean)).tensor_split(min(8, math.ceil(len(mean) / 64)))
     for block in blocks:
-        centred = _flat(rows, block).double().cpu() - mean
-        covariance += centred.T @ centred
+        centred = (_flat(rows, block).cpu() - mean).to(dtype)
+        for part in parts:
+            first, stop = int(part[0]), int(part[-1]) + 1
+            # The upper triangle alone: the lower is its mirror image.
+            covariance[first:stop, first:] += centred[:, first:stop].T @ centred[:, first:]
+    covariance = covariance.triu() + covariance.triu(1).T
     values, vectors = torch.linalg.eigh(covariance / len(index))
     return mean, values.flip(0), vectors.T.flip(0)
 

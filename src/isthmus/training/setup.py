@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from isthmus.exceptions import ParameterError
-from isthmus.networks import Layout, Network, assemble, find_family
+from isthmus.networks import Layout, LinearPath, Members, Network, assemble, each_of, find_family
 from isthmus.objectives import Loss, Objective
 from isthmus.training.pca import PrincipalComponents
 
@@ -38,6 +38,7 @@ class Architecture:
     dropout: float
     mask_input: bool
     linear_path: bool
+    members: int = 1
 
     def config(self) -> dict[str, Any]:
         """Return the fields, JSON-able."""
@@ -49,8 +50,16 @@ class Architecture:
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
         return cls(**fields)
 
-    def build(self, pair: tuple[nn.Module, nn.Module] | None = None) -> Network:
-        """Make the network; `pair` is needed, and copied, where it is a person's own."""
+    def build(self, pair: tuple[nn.Module, nn.Module] | None = None, seed: int = 0) -> Network | Members:
+        """Make the network, or its members, from a seed; `pair` is needed, and copied, where it is a person's own."""
+        networks = []
+        for j in range(self.members):
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed + j)
+                networks.append(self._build_one(pair))
+        return networks[0] if self.members == 1 else Members(networks)
+
+    def _build_one(self, pair: tuple[nn.Module, nn.Module] | None) -> Network:
         layout = Layout(
             shape=self.shape,
             latent_dim=self.latent_dim,
@@ -84,18 +93,22 @@ class Architecture:
         )
 
 
-def start_at_pca(network: Network, pca: PrincipalComponents, loss: Loss) -> None:
+def start_at_pca(network: Network | Members, pca: PrincipalComponents, loss: Loss) -> None:
     """Start the linear path at the principal components; codes begin with unit variance."""
-    if network.linear is None:
-        return
+    for member in each_of(network):
+        if member.linear is not None:
+            _start_linear_path(member.linear, pca, loss)
+
+
+def _start_linear_path(path: LinearPath, pca: PrincipalComponents, loss: Loss) -> None:
     scale = pca.variances.sqrt()
     largest = float(scale.max()) if len(scale) else 0.0
     scale = scale.clamp(min=1e-3 * largest) if largest > 0 else torch.ones_like(scale)
     output_mean = None
     if loss.unit_interval:
         output_mean = pca.mean.clamp(0.02, 0.98).logit()
-    weight = network.linear.encoder.weight
-    network.linear.start(
+    weight = path.encoder.weight
+    path.start(
         pca.mean.to(weight),
         pca.components.to(weight),
         scale.to(weight),
@@ -104,7 +117,7 @@ def start_at_pca(network: Network, pca: PrincipalComponents, loss: Loss) -> None
     )
 
 
-def check_own_pair(network: Network, architecture: Architecture, objective: Objective) -> None:
+def check_own_pair(network: Network | Members, architecture: Architecture, objective: Objective) -> None:
     """Send two rows of zeros through a person's own modules, so that a wrong shape is named before training.
 
     Raises

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.optim import AdamW
+from torch import Tensor
 
-from isthmus.training.plan import Plan
+from isthmus.training.weights import FlatWeights
 
 Weights = dict[str, Tensor]
-
-
-def make_optimizer(network: nn.Module, plan: Plan) -> AdamW:
-    """Fused AdamW; only matrices of the non-linear path decay."""
-    decayed, free = [], []
-    for name, parameter in network.named_parameters():
-        (decayed if parameter.ndim > 1 and not name.startswith("linear.") else free).append(parameter)
-    groups = [{"params": decayed, "weight_decay": plan.weight_decay}, {"params": free, "weight_decay": 0.0}]
-    fused = all(p.device.type in ("cpu", "cuda", "mps") for p in network.parameters())
-    return AdamW([g for g in groups if g["params"]], lr=plan.learning_rate, fused=fused)
 
 
 @dataclass
@@ -31,21 +19,20 @@ class TrainingState:
 
     Parameters
     ----------
-    network : nn.Module
-    optimizer : AdamW
+    weights : FlatWeights
+        Of K networks, with the optimiser's memory.
     generator : torch.Generator
         On the CPU: shuffling and corruption draw from it.
     """
 
-    network: nn.Module
-    optimizer: AdamW
+    weights: FlatWeights
     generator: torch.Generator
     epoch: int = 0
     step: int = 0
     rate_factor: float = 1.0
     rollbacks: int = 0
-    best_epoch: int = 0
-    best_loss: float = float("inf")
+    best_epochs: list[int] = field(default_factory=list)
+    best_losses: list[float] = field(default_factory=list)
     best: Weights = field(default_factory=dict)
     start: Weights = field(default_factory=dict)
     records: list[dict[str, float]] = field(default_factory=list)
@@ -58,36 +45,53 @@ class TrainingState:
         "step",
         "rate_factor",
         "rollbacks",
-        "best_epoch",
-        "best_loss",
+        "best_epochs",
+        "best_losses",
         "records",
         "gradients",
         "seconds",
         "finished",
     )
 
-    def keep_best(self, loss: float) -> None:
-        """Remember the weights as the best so far."""
-        self.best_loss, self.best_epoch = loss, self.epoch
-        self.best = weights_of(self.network)
+    def __post_init__(self) -> None:
+        self.best_epochs = [0] * len(self.weights)
+        self.best_losses = [float("inf")] * len(self.weights)
 
-    def snapshot(self) -> tuple[Weights, dict[str, Any]]:
-        """Copy of the weights and the optimiser's state."""
-        return weights_of(self.network), copy.deepcopy(self.optimizer.state_dict())
+    @property
+    def best_member(self) -> int:
+        """Number of the network with the least loss."""
+        return self.best_losses.index(min(self.best_losses))
 
-    def roll_back(self, snapshot: tuple[Weights, dict[str, Any]]) -> None:
+    def keep_best(self, losses: list[float], better: list[bool]) -> None:
+        """Remember the weights of those networks that are better than before."""
+        now = self.weights.copy()
+        self.best = now if all(better) else _mixed(now, self.best, better)
+        for j, yes in enumerate(better):
+            if yes:
+                self.best_losses[j], self.best_epochs[j] = losses[j], self.epoch
+
+    def return_to_start(self, members: list[bool]) -> None:
+        """Take the starting point as the best weights of some of the networks."""
+        self.best = _mixed(self.start, self.best, members)
+        self.best_epochs = [0 if back else epoch for back, epoch in zip(members, self.best_epochs, strict=True)]
+
+    def snapshot(self) -> tuple[Weights, Weights]:
+        """Copy of the weights and the optimiser's memory."""
+        return self.weights.copy(), {name: tensor.clone() for name, tensor in self.weights.moments().items()}
+
+    def roll_back(self, snapshot: tuple[Weights, Weights]) -> None:
         """Return to a snapshot."""
-        weights, optimizer = snapshot
-        self.network.load_state_dict(weights)
-        self.optimizer.load_state_dict(copy.deepcopy(optimizer))
+        weights, moments = snapshot
+        self.weights.load(weights)
+        for name, tensor in self.weights.moments().items():
+            tensor.copy_(moments[name])
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state by name: weights, the best weights, the optimiser, the random generators."""
-        moments = self.optimizer.state_dict()["state"]
-        out = {f"network/{k}": v for k, v in weights_of(self.network).items()}
+        out = {f"network/{k}": v for k, v in self.weights.copy().items()}
         out |= {f"best/{k}": v for k, v in self.best.items()}
         out |= {f"start/{k}": v for k, v in self.start.items()}
-        out |= {f"optimizer/{i}/{k}": torch.as_tensor(v) for i, s in moments.items() for k, v in s.items()}
+        out |= {f"optimizer/{k}": v.clone() for k, v in self.weights.moments().items()}
         out["random/generator"] = self.generator.get_state()
         out["random/torch"] = torch.get_rng_state()
         if torch.cuda.is_available():
@@ -104,16 +108,10 @@ class TrainingState:
         for name, tensor in tensors.items():
             group, _, rest = name.partition("/")
             groups.setdefault(group, {})[rest] = tensor
-        self.network.load_state_dict(groups["network"])
-        device = next(self.network.parameters()).device
-        self.best = {k: v.to(device) for k, v in groups["best"].items()}
-        self.start = {k: v.to(device) for k, v in groups["start"].items()}
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in groups.get("optimizer", {}).items():
-            index, _, key = name.partition("/")
-            moments.setdefault(int(index), {})[key] = tensor
-        state = self.optimizer.state_dict()
-        self.optimizer.load_state_dict({"state": moments, "param_groups": state["param_groups"]})
+        self.roll_back((groups["network"], groups["optimizer"]))
+        device = self.weights.values.device
+        self.best = {k: v.to(device) for k, v in groups.get("best", {}).items()}
+        self.start = {k: v.to(device) for k, v in groups.get("start", {}).items()}
         self.generator.set_state(groups["random"]["generator"])
         torch.set_rng_state(groups["random"]["torch"])
         on_gpu = [s for name, s in groups["random"].items() if name.startswith("cuda")]
@@ -123,6 +121,6 @@ class TrainingState:
             setattr(self, name, counters[name])
 
 
-def weights_of(network: nn.Module) -> Weights:
-    """Copy of a network's weights and buffers."""
-    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+def _mixed(new: Weights, old: Weights, members: list[bool]) -> Weights:
+    """Take the new weights of some members and the old ones of the others: each tensor has one row a member."""
+    return {name: torch.stack([new[name][j] if yes else old[name][j] for j, yes in enumerate(members)]) for name in new}

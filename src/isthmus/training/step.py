@@ -44,13 +44,23 @@ class Step:
         return (cells * seen).sum(1) / seen.sum(1).clamp(min=1)
 
     def __call__(
-        self, x: Tensor, mask: Tensor | None, generator: torch.Generator | None = None
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        generator: torch.Generator | None = None,
+        learnt: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the total loss and its parts by name; without a generator nothing is corrupted."""
+        """Return the total loss and its parts by name; without a generator nothing is corrupted.
+
+        Rows that are False in `learnt` are left out of the reconstruction loss.
+        """
         seen = x if generator is None else self.objective.corrupt(x, mask, generator)
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.half):
             z, terms = self.objective.code(self.network.encode(seen, mask))
             output = self.network.decode(z)
+        if learnt is not None:
+            learnt = learnt.view(-1, *[1] * (x.ndim - 1)).expand_as(x)
+            mask = learnt if mask is None else mask & learnt
         reconstruction = self.loss(output.to(x.dtype), x, mask)
         for name, term in terms.items():
             if name in RESERVED or term.ndim:

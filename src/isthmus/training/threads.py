@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from isthmus.networks import Network
+from isthmus.networks import Members, Network
 
 #: Multiply-adds of one call below which a single thread does it: about 5 ms on one core.
 SMALL = 1.5e8
@@ -51,12 +51,13 @@ class Work(NamedTuple):
     widest: int
 
 
-def work_per_row(network: Network, shape: tuple[int, ...]) -> Work:
+def work_per_row(network: Network | Members, shape: tuple[int, ...]) -> Work:
     """Measure what it takes to encode and decode one row.
 
     Parameters
     ----------
-    network : Network
+    network : Network or Members
+        Of several, the one that is chosen.
     shape : tuple of int
         Shape of one prepared item.
     """

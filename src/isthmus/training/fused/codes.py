@@ -1,0 +1,159 @@
+"""Objectives' codes and terms, forward and backward: one function for each type of objective.
+
+What an objective does to the batch (`corrupt`) is left to itself: it is called between the statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from isthmus.objectives import Chain, Objective, Sparse, Variational
+from isthmus.objectives.sparse import EDGE
+from isthmus.objectives.variational import LEAST, MOST
+from isthmus.training.fused.tape import Tape, Unsupported, Value
+
+#: Names of terms, by the name in the record, of shape (K,).
+Terms = dict[str, str]
+Emitter = Callable[[Tape, Any, Value], tuple[Value, Terms]]
+
+
+def emit(tape: Tape, objective: Objective, h: Value) -> tuple[Value, Terms]:
+    """Write `objective.code(h)` down.
+
+    Raises
+    ------
+    Unsupported
+        If the type of objective is not known here: a subclass may do anything.
+    """
+    h.fresh = False
+    if is_plain(objective):
+        return h, {}
+    emitter = EMITTERS.get(type(objective))
+    if emitter is None:
+        raise Unsupported
+    return emitter(tape, objective, tape.as_rows(h))
+
+
+def is_plain(objective: Objective) -> bool:
+    """Whether the code is what the encoder gives, and no term is added."""
+    if type(objective) is Chain:
+        return all(map(is_plain, objective.objectives))
+    return type(objective).code is Objective.code and type(objective).encode is Objective.encode
+
+
+def _chain(tape: Tape, objective: Chain, h: Value) -> tuple[Value, Terms]:
+    terms: Terms = {}
+    for part in objective.objectives:
+        h, new = emit(tape, part, h)
+        terms |= {objective.numbered(name, terms): term for name, term in new.items()}
+    return h, terms
+
+
+def _term(tape: Tape) -> str:
+    return tape.hold("term", tape.weights.values.new_zeros(tape.members))
+
+
+def _sparse(tape: Tape, objective: Sparse, h: Value) -> tuple[Value, Terms]:
+    return {"l1": _absolute, "kl": _divergence_from_rate, "topk": _largest}[objective.kind](tape, objective, h)
+
+
+def _absolute(tape: Tape, objective: Sparse, h: Value) -> tuple[Value, Terms]:
+    term, signs = _term(tape), tape.buffer("spare", h.width)
+    factor = tape.constant(lambda rows: objective.weight / (rows * h.width))
+    tape.emit(f"torch.linalg.vector_norm({h.name}, 1, [1, 2], out={term})", f"{term}.mul_({factor})")
+
+    def back() -> None:
+        tape.emit(f"torch.sign({h.name}, out={signs})")
+        tape.add(h, signs, factor)
+
+    tape.on_backward(back)
+    return h, {"sparsity": term}
+
+
+def _divergence_from_rate(tape: Tape, objective: Sparse, h: Value) -> tuple[Value, Terms]:
+    z, term = tape.value(h.width), _term(tape)
+    mean, slope = tape.name("mean"), tape.name("slope")
+    rate, weight = float(objective.rate), float(objective.weight)
+    tape.emit(
+        f"torch.sigmoid({h.name}, out={z.name})",
+        f"{mean} = {z.name}.mean([1], True)",
+        # Beyond the clamp the penalty is flat: its slope is taken as 0 there, as autograd takes it.
+        f"{slope} = torch.logical_and({mean} >= {EDGE}, {mean} <= {1 - EDGE}).to({mean}.dtype)",
+        f"{mean}.clamp_({EDGE}, {1 - EDGE})",
+        f"torch.sum({rate} * torch.log({rate} / {mean}) + {1 - rate} * torch.log({1 - rate} / (1.0 - {mean})), "
+        f"[1, 2], out={term})",
+        f"{term}.mul_({weight})",
+    )
+    factor = tape.constant(lambda rows: weight / rows)
+
+    def back() -> None:
+        grad = tape.scaled(z)
+        tape.emit(
+            f"{slope}.mul_({1 - rate} / (1.0 - {mean}) - {rate} / {mean})",
+            f"{grad}.add_({slope}, alpha={factor})",
+            f"torch.ops.aten.sigmoid_backward({grad}, {z.name}, grad_input={grad})",
+        )
+        tape.hand_down(h, grad)
+
+    tape.on_backward(back)
+    return z, {"sparsity": term}
+
+
+def _largest(tape: Tape, objective: Sparse, h: Value) -> tuple[Value, Terms]:
+    z, kept, places = tape.value(h.width), tape.buffer("kept", h.width), tape.name("places")
+    tape.emit(
+        f"{places} = torch.topk(torch.abs({h.name}), {objective.active(h.width)}, 2)[1]",
+        f"{kept}.zero_().scatter_(2, {places}, 1.0)",
+        f"torch.mul({h.name}, {kept}, out={z.name})",
+    )
+
+    def back() -> None:
+        grad = tape.scaled(z)
+        tape.emit(f"{grad}.mul_({kept})")
+        tape.hand_down(h, grad)
+
+    tape.on_backward(back)
+    return z, {}
+
+
+def _gaussian(tape: Tape, objective: Variational, h: Value) -> tuple[Value, Terms]:
+    width = h.width // 2
+    z, noise, term = tape.value(width), tape.buffer("noise", width), _term(tape)
+    mean, log_variance = tape.columns(h.name, 0, width), tape.columns(h.name, width, h.width)
+    held, variance, inside = tape.buffer("held", width), tape.buffer("variance", width), tape.name("inside")
+    weight = 0.5 * objective.per_unit
+    factor = tape.constant(lambda rows: weight / rows)
+    tape.emit(
+        f"torch.clamp({log_variance}, {LEAST}, {MOST}, out={held})",
+        f"torch.exp({held}, out={variance})",
+        f"torch.sum({mean}.square() + {variance} - {held} - 1.0, [1, 2], out={term})",
+        f"{term}.mul_({factor})",
+    )
+    tape.emit(
+        # Afterwards `noise` holds what was added to the mean.
+        f"{noise}.normal_().mul_(torch.exp({held} * 0.5))",
+        f"torch.add({mean}, {noise}, out={z.name})",
+    )
+
+    def back() -> None:
+        grad = tape.scaled(z)
+        h.grad = tape.buffer("g", h.width)
+        mean_grad, log_grad = tape.columns(h.grad, 0, width), tape.columns(h.grad, width, h.width)
+        tape.emit(
+            f"{inside} = torch.logical_and({log_variance} >= {LEAST}, {log_variance} <= {MOST})",
+            f"torch.add({grad}, {mean}, alpha=2.0 * {factor}, out={mean_grad})",
+            f"{variance}.sub_(1.0).mul_({factor})",
+            f"{variance}.addcmul_({grad}, {noise}, value=0.5).mul_({inside})",
+            f"{log_grad}.copy_({variance})",
+        )
+
+    tape.on_backward(back)
+    return z, {"divergence": term}
+
+
+EMITTERS: dict[type[Objective], Emitter] = {
+    Chain: _chain,
+    Sparse: _sparse,
+    Variational: _gaussian,
+}

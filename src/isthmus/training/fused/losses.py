@@ -1,0 +1,143 @@
+"""Reconstruction losses, forward and backward: one function for each type of loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from isthmus.objectives.reconstruction import AbsoluteError, BinaryCrossEntropy, Huber, Loss, SquaredError
+from isthmus.training.fused.tape import Tape, Unsupported, Value
+
+
+@dataclass
+class Target:
+    """What the output is compared with.
+
+    Parameters
+    ----------
+    name : str
+        Buffer of the clean rows.
+    seen : str, optional
+        Buffer that is 1 where a value was observed and 0 elsewhere; None where all were.
+    sample : str, optional
+        Buffer, of one value a row, that is 1 where a network learns from it; None where all learn from all.
+    width : int
+    count : str, optional
+        Observed cells that are learnt from, by network, once they were counted.
+    """
+
+    name: str
+    seen: str | None
+    sample: str | None
+    width: int
+    count: str | None = None
+
+    @property
+    def weights(self) -> list[str]:
+        """Buffers by which each cell's loss is multiplied."""
+        return [name for name in (self.seen, self.sample) if name is not None]
+
+
+#: Writes the sum of the losses of all cells into the first name, of shape (K,), and the gradient of that sum, up to the
+#: factor returned, into the second.
+Writer = Callable[[Tape, Value, Target, str, str], float]
+
+
+def emit(tape: Tape, loss: Loss, output: Value, target: Target) -> str:
+    """Write the mean loss over observed cells down, and leave its gradient with the output.
+
+    Returns
+    -------
+    str
+        Name of the loss, of shape (K,).
+    """
+    writer = WRITERS.get(type(loss))
+    if writer is None:
+        raise Unsupported
+    total = tape.hold("loss", tape.weights.values.new_zeros(tape.members))
+    grad = tape.like(output, "g")
+    if target.weights:
+        target.count = tape.name("count")
+        each = 1 if target.seen is not None else target.width
+        product = " * ".join(target.weights)
+        tape.emit(f"{target.count} = torch.sum({product}, [1, 2]).mul_({each}.0).clamp_(min=1.0)")
+        # The smaller of the two takes the division by the number of cells.
+        share, of = ("seen", target.seen) if target.sample is None else ("sample", target.sample)
+        width, layout = (1 if share == "sample" else target.width), output.layout
+        divided = tape.buffer("share", width, layout)
+        column = tape.name("column")
+        tape.emit(
+            f"{column} = {target.count}.view(-1, 1, 1)",
+            f"{divided}.copy_({of}).div_({column})",
+        )
+        target = replace(target, **{share: divided})
+    slope = writer(tape, output, target, total, grad)
+    if not target.weights:
+        mean = tape.constant(lambda rows: 1 / (rows * target.width))
+        tape.emit(f"{total}.mul_({mean})")
+        output.factor = tape.constant(lambda rows: slope / (rows * target.width))
+    else:
+        output.factor = None if slope == 1.0 else tape.constant(lambda rows: slope)
+    output.grad = grad
+    return total
+
+
+def _difference(tape: Tape, output: Value, target: Target, grad: str) -> None:
+    tape.emit(f"torch.sub({output.name}, {target.name}, out={grad})")
+    tape.emit(*(f"{grad}.mul_({weights})" for weights in target.weights))
+
+
+def _squared(tape: Tape, output: Value, target: Target, total: str, grad: str) -> float:
+    _difference(tape, output, target, grad)
+    tape.emit(f"torch.linalg.vector_norm({grad}, 2, [1, 2], out={total})", f"{total}.square_()")
+    if target.count is not None:
+        # The weights, 0 or one over the count, were squared as well.
+        tape.emit(f"{total}.mul_({target.count})")
+    return 2.0
+
+
+def _absolute(tape: Tape, output: Value, target: Target, total: str, grad: str) -> float:
+    _difference(tape, output, target, grad)
+    tape.emit(f"torch.linalg.vector_norm({grad}, 1, [1, 2], out={total})", f"{grad}.sign_()")
+    tape.emit(*(f"{grad}.mul_({weights})" for weights in target.weights))
+    return 1.0
+
+
+def _huber(tape: Tape, output: Value, target: Target, total: str, grad: str) -> float:
+    tape.emit(f"torch.sub({output.name}, {target.name}, out={grad})")
+    # With c the difference clamped to [-1, 1], the loss of a cell is c (difference - c / 2), and its slope c.
+    spare = tape.like(output, "spare")
+    tape.emit(
+        f"{spare}.copy_({grad})",
+        f"{grad}.clamp_(-1.0, 1.0)",
+        f"{spare}.sub_({grad}, alpha=0.5).mul_({grad})",
+        *(f"{name}.mul_({weights})" for name in (spare, grad) for weights in target.weights),
+        f"torch.sum({spare}, [1, 2], out={total})",
+    )
+    return 1.0
+
+
+def _cross_entropy(tape: Tape, output: Value, target: Target, total: str, grad: str) -> float:
+    # Cells outside 0..1 cost their squared distance from it besides, as the loss itself has it.
+    inside, cells, outside = tape.like(output, "inside"), tape.name("cells"), tape.like(output, "spare")
+    masked = [f"{cells}.mul_({weights})" for weights in target.weights]
+    tape.emit(
+        f"{inside}.copy_({target.name}).clamp_(0.0, 1.0)",
+        f"{cells} = torch.binary_cross_entropy_with_logits({output.name}, {inside}, None, None, 0)",
+        f"torch.sub({target.name}, {inside}, out={outside})",
+        f"{cells}.addcmul_({outside}, {outside})",
+        *masked,
+        f"torch.sum({cells}, [1, 2], out={total})",
+    )
+    if tape.training:
+        tape.emit(f"torch.sigmoid({output.name}, out={grad})", f"{grad}.sub_({inside})")
+        tape.emit(*(f"{grad}.mul_({weights})" for weights in target.weights))
+    return 1.0
+
+
+WRITERS: dict[type[Loss], Writer] = {
+    SquaredError: _squared,
+    AbsoluteError: _absolute,
+    Huber: _huber,
+    BinaryCrossEntropy: _cross_entropy,
+}

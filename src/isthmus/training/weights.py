@@ -1,0 +1,156 @@
+"""All weights of one or several equal networks in one buffer, and the optimiser that steps them in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.training.program import compile_function
+
+#: AdamW's decay rates of the two moments, and what keeps it from dividing by nothing.
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+
+
+def update_text(members: int, decays: bool) -> str:
+    """Statements that clip the gradient's norm, decay and step: the same text for every path through training.
+
+    The norm of a single network's gradient is handed to the fused step as a scale; with several, each one's gradient
+    is scaled before.
+    """
+    clip = "torch.linalg.vector_norm(grads, 2, [1], out=norm)\nscale.copy_(norm).clamp_(min=clip).div_(clip)\n"
+    return (
+        clip
+        + ("grads.div_(scale_column)\n" if members > 1 else "")
+        + ("decayed.mul_(1.0 - rate * decay)\n" if decays else "")
+        + "count.add_(1.0)\n"
+        + "torch.ops.aten._fused_adamw_(all_values, all_grads, all_first, all_second, [], all_counts, lr=rate, "
+        + f"beta1={BETA1}, beta2={BETA2}, weight_decay=0.0, eps={EPSILON}, amsgrad=False, maximize=False, "
+        + f"grad_scale={'one_scale' if members == 1 else 'None'})\n"
+    )
+
+
+#: Parameters of the functions that hold `update_text`. The lists that the fused step takes must come from outside:
+#: TorchScript drops a call as without effect where it sees the list being made.
+UPDATE_SIGNATURE = (
+    "all_values: List[Tensor], all_grads: List[Tensor], all_first: List[Tensor], all_second: List[Tensor], "
+    "all_counts: List[Tensor], decay: float, clip: float"
+)
+
+
+class FlatWeights:
+    """The trainable weights of K networks of one architecture as a tensor (K, P), their gradients, and AdamW's moments.
+
+    The networks' parameters become views of it, and their `grad` views of the gradients: backward adds to these, so
+    that they are to be zeroed first.
+
+    Parameters
+    ----------
+    networks : sequence of nn.Module
+        K networks whose parameters have the same names, shapes, dtype and device.
+
+    Attributes
+    ----------
+    values, grads : Tensor of shape (K, P)
+        Weights that decay come first: matrices and kernels that are not of the linear path.
+    norm : Tensor of shape (K,)
+        Norm of each network's gradient at the last step, before it was clipped.
+    """
+
+    @torch.no_grad()
+    def __init__(self, networks: Sequence[nn.Module]):
+        named = [{name: p for name, p in network.named_parameters() if p.requires_grad} for network in networks]
+        decays = {name: p.ndim > 1 and not name.startswith("linear.") for name, p in named[0].items()}
+        order = sorted(decays, key=lambda name: not decays[name])
+        first = next(iter(named[0].values()))
+        total = sum(p.numel() for p in named[0].values())
+        self.networks = list(networks)
+        self.values = torch.empty(len(networks), total, dtype=first.dtype, device=first.device)
+        self.grads, self.first, self.second = (torch.zeros_like(self.values) for _ in range(3))
+        self.count = torch.zeros((), device=first.device)
+        self.norm = self.values.new_ones(len(networks))
+        # In float32 whatever the weights are in: so the fused step takes it.
+        self.scale = torch.ones(len(networks), device=first.device)
+        self.places: dict[str, slice] = {}
+        end = 0
+        for name in order:
+            place = self.places[name] = slice(end, end + named[0][name].numel())
+            end = place.stop
+            for j, parameters in enumerate(named):
+                parameter = parameters[name]
+                flat = self.values[j, place]
+                view = _as(parameter, flat)
+                view.copy_(parameter.detach())
+                parameter.data = view
+                parameter.grad = _as(parameter, self.grads[j, place])
+        states = [network.state_dict() for network in networks]
+        # Of tied weights, which have two names, the second is here as well: it is the same memory.
+        self._others = {name: [state[name] for state in states] for name in states[0] if name not in self.places}
+        self.decayed = self.values[:, : sum(named[0][name].numel() for name in order if decays[name])]
+
+    def __len__(self) -> int:
+        return len(self.networks)
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor that `UPDATE` names."""
+        names = ("values", "grads", "first", "second", "count", "norm", "scale", "decayed")
+        return {name: getattr(self, name) for name in names} | {
+            "scale_column": self.scale[:, None],
+            "one_scale": self.scale[0],
+        }
+
+    def update_arguments(self, decay: float, clip: float) -> tuple[Any, ...]:
+        """Arguments for `UPDATE_SIGNATURE`."""
+        return [self.values], [self.grads], [self.first], [self.second], [self.count], decay, clip
+
+    @torch.no_grad()
+    def step(self, rate: float, decay: float, clip: float) -> None:
+        """Clip the gradients to a norm, decay and step, as AdamW does (Loshchilov and Hutter, 2019).
+
+        Parameters
+        ----------
+        rate, decay, clip : float
+            Learning rate, decoupled decay of the matrices, and the largest norm of a network's gradient.
+        """
+        update = compile_function(
+            "update",
+            ", ".join(f"{name}: Tensor" for name in self.tensors) + ", rate: float, " + UPDATE_SIGNATURE,
+            update_text(len(self), decay > 0),
+        )
+        update(*self.tensors.values(), rate, *self.update_arguments(decay, clip))
+
+    def copy(self) -> dict[str, Tensor]:
+        """Copy all that makes the networks what they are, one row a network: weights, buffers, frozen weights."""
+        return {"values": self.values.clone()} | {
+            name: torch.stack([tensor.detach() for tensor in tensors]) for name, tensors in self._others.items()
+        }
+
+    @torch.no_grad()
+    def load(self, copy: dict[str, Tensor]) -> None:
+        """Make the networks what a `copy` holds."""
+        self.values.copy_(copy["values"])
+        for name, tensors in self._others.items():
+            for tensor, kept in zip(tensors, copy[name], strict=True):
+                tensor.copy_(kept)
+
+    def release(self) -> None:
+        """Give the networks weights of their own again, without gradients; this object is of no more use."""
+        for network in self.networks:
+            for parameter in network.parameters():
+                parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
+                parameter.grad = None
+
+    def moments(self) -> dict[str, Tensor]:
+        """The optimiser's memory by name."""
+        return {"first": self.first, "second": self.second, "count": self.count}
+
+
+def _as(parameter: nn.Parameter, flat: Tensor) -> Tensor:
+    """View a flat piece in a parameter's shape, kernels of images with their channels last in memory."""
+    if parameter.ndim != 4:
+        return flat.view(parameter.shape)
+    out, channels, *window = parameter.shape
+    return flat.view(out, *window, channels).movedim(-1, 1)
