@@ -380,7 +380,8 @@ def test_partial_fit_keeps_what_it_trained_on_every_row():
 
     class Count(Objective):
         def corrupt(self, x, mask, generator):
-            seen.append(len(x))
+            if generator.initial_seed() > 200:  # else rows are only measured, with draws that follow from them
+                seen.append(len(x))
             return x
 
     ae = Autoencoder(1, random_state=0, batch_size=64, objective=Count()).partial_fit(CURVE[:200])

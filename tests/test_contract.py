@@ -5,10 +5,11 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from isthmus import Autoencoder, Objective, load
+from isthmus import Autoencoder, Denoising, Objective, Sparse, Variational, load
 from isthmus.data import PREPARATIONS
 from isthmus.networks import FAMILIES
-from isthmus.objectives import LOSSES
+from isthmus.objectives import LOSSES, OBJECTIVES
+from isthmus.training import fit as training
 
 
 class SmallCode(Objective):
@@ -38,15 +39,22 @@ def axes(kind: str) -> int:
 
 
 CASES = [(network, kind) for kind in PREPARATIONS for network, family in FAMILIES.items() if axes(kind) in family]
-OBJECTIVES = {"plain": None, "own": SmallCode(0.2), "two": [SmallCode(0.1), Objective()]}
+OWN = {"own": SmallCode(0.2), "two": [SmallCode(0.1), Objective()]}
+GIVEN = {
+    "plain": None,
+    **OWN,
+    **{name: kind() for name, kind in OBJECTIVES.items()},
+    "three": [Denoising("mask", 0.3), Variational(0.1), Sparse("topk", k=1)],
+}
+PLAIN = {"epoch", "train_loss", "validation_loss", "learning_rate", "seconds"}
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("objective", GIVEN)
 @pytest.mark.parametrize(("network", "kind"), CASES)
 def test_every_network_on_every_kind(network, kind, objective, tmp_path):
     X = data(kind)
-    own = OBJECTIVES[objective]
-    ae = Autoencoder(2, network=network, kind=kind, objective=own, max_epochs=3, batch_size=16, random_state=0)
+    given, own = GIVEN[objective], OWN.get(objective)
+    ae = Autoencoder(2, network=network, kind=kind, objective=given, max_epochs=3, batch_size=16, random_state=0)
     before = X.copy()
     ae.fit(X)
     np.testing.assert_array_equal(X, before, err_msg="fit changed the data")
@@ -69,7 +77,11 @@ def test_every_network_on_every_kind(network, kind, objective, tmp_path):
 
     lengths = {len(column) for column in ae.history_.values()}
     assert lengths == {4}, "one row an epoch, and one for the start"
-    assert ("small_code" in ae.history_) == (objective != "plain")
+    fitted = training.as_objective(given)
+    fitted.begin((X[0].size,), 2)
+    _, terms = fitted.code(torch.zeros(3, fitted.code_dim(2)))
+    assert set(ae.history_) - PLAIN == ({"reconstruction", *terms} if terms else set())
+    assert ("small_code" in terms) == (objective in OWN)
     assert np.isfinite(ae.history_["train_loss"]).all()
     layers = {name.rpartition(".")[0] or name for name, _ in ae.network_.named_parameters()}
     assert set(ae.gradient_norms_) == layers, "a gradient reaches every layer"

@@ -25,28 +25,31 @@ def ours(job: Job, **params: Any) -> int:
     """The same network as the others': no linear path, no preparation, no rows held out of the fit."""
     if "members" in params and "members" not in inspect.signature(Autoencoder).parameters:
         raise Missing("this version of Isthmus has no parameter `members`")
-    _fit_ours(
-        job,
-        job.network.code,
-        hidden=job.network.hidden,
-        activation="relu",
-        linear_path=False,
-        loss="mse",
-        scaling="none",
-        max_epochs=job.epochs,
-        batch_size=BATCH,
-        learning_rate=RATE,
-        weight_decay=0.0,
-        patience=None,
-        validation_fraction=0.0,
-        **params,
-    )
+    same: dict[str, Any] = {
+        "hidden": job.network.hidden,
+        "activation": "relu",
+        "linear_path": False,
+        "loss": "mse",
+        "scaling": "none",
+        "max_epochs": job.epochs,
+        "batch_size": BATCH,
+        "learning_rate": RATE,
+        "weight_decay": 0.0,
+        "patience": None,
+        "validation_fraction": 0.0,
+    }
+    _fit_ours(job, job.network.code, **same | params)
     return job.rows * params.get("members", 1)
 
 
 def ours_members(job: Job) -> int:
     """Several networks at once; each sees every row, so that the rows count once for each."""
     return ours(job, members=MEMBERS)
+
+
+def ours_own_rate(job: Job) -> int:
+    """The same network, at the rate that Isthmus chooses for its warm-up and decay."""
+    return ours(job, learning_rate="auto")
 
 
 def ours_default(job: Job) -> int:

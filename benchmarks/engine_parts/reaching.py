@@ -33,7 +33,7 @@ def contenders_of(chosen: Sequence[Contender]) -> list[Contender]:
     found = []
     for contender in chosen:
         if contender.key == "ours":
-            found += [replace(contender, title="ours, same network"), DEFAULT]
+            found += [replace(contender, title="ours, same network", runs="own.ours_own_rate"), DEFAULT]
         elif contender.watches:
             found.append(contender)
     return found
@@ -133,8 +133,9 @@ def show(results: list[dict[str, Any]], contenders: Sequence[Contender], console
         console.print(table)
         show_errors(result["errors"], contenders, console)
     console.print(
-        "Network columns-64-code-64-columns, Adam at 0.001, batches of 256; the loss is read after every epoch, and "
-        f"that time counts. Others stop after {PATIENCE} times plain PyTorch's epochs. Ours warms its rate up and "
+        "Network columns-64-code-64-columns, Adam at 0.001 (ours at the rate that it chooses itself), batches of 256; "
+        "the loss is read after every epoch, and that time counts. Others stop after "
+        f"{PATIENCE} times plain PyTorch's epochs. Ours warms its rate up and "
         "lowers it towards the last epoch, and is told plain PyTorch's number of epochs. Ours, default: only the size "
         "of the code is given, so that network, rate, batch and epochs are its own, and it starts at PCA. PyOD and "
         "pythae have no way to stop, so that an exception ends their fits (without PyOD's scoring of training rows).",

@@ -11,17 +11,20 @@ if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
     from isthmus.data import read
     from isthmus.loading import load
-    from isthmus.objectives import Objective
+    from isthmus.objectives import Denoising, Objective, Sparse, Variational
 
 #: Public names and where they are; imported at first use, so that `isthmus --help` does not wait for torch.
 _PUBLIC = {
     "Autoencoder": "isthmus.autoencoder",
+    "Denoising": "isthmus.objectives",
     "Objective": "isthmus.objectives",
+    "Sparse": "isthmus.objectives",
+    "Variational": "isthmus.objectives",
     "load": "isthmus.loading",
     "read": "isthmus.data",
 }
 
-__all__ = ["Autoencoder", "Objective", "__version__", "load", "read"]
+__all__ = ["Autoencoder", "Denoising", "Objective", "Sparse", "Variational", "__version__", "load", "read"]
 
 
 def __getattr__(name: str) -> Any:

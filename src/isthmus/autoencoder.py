@@ -47,7 +47,8 @@ class Autoencoder(Codec):
     kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
         What the data are; "auto" looks at them.
     objective : Objective, list of Objective or None, default=None
-        What is added to the plain autoencoder, see `isthmus.objectives.Objective`.
+        What is added to the plain autoencoder: `Denoising`, `Sparse`, `Variational`, one of your own (see
+        `isthmus.objectives.Objective`), or several, one after another.
     network : {"auto", "dense", "conv", "lstm", "gru"} or (encoder, decoder), default="auto"
         "auto": dense for rows, convolutional for pictures and sequences. An own pair of nn.Modules maps
         (n, *shape) to (n, latent_dim) and back; it is copied, and has to be given again to `load`.

@@ -23,7 +23,8 @@ def load(path: str | PathLike[str], *, device: str = "auto", objective: Any = No
     device : str, default="auto"
         Where the model is to work.
     objective : Objective, list of Objective or None
-        Needed where the model was fitted with one of a person's own.
+        Needed where the model was fitted with one of a person's own; those of Isthmus are stored with the model. One
+        that is given is used in place of the one stored.
     network : (encoder, decoder), optional
         Needed where the model was fitted with modules of a person's own; their weights are replaced.
 

@@ -16,7 +16,7 @@ from isthmus._version import __version__
 from isthmus.data import PREPARATIONS
 from isthmus.exceptions import ModelFileError, ParameterError
 from isthmus.networks import Members
-from isthmus.objectives import make_loss
+from isthmus.objectives import Objective, describe, make_loss, rebuild
 from isthmus.storage import Stored, model_card, write_folder
 from isthmus.training.devices import choose_device
 from isthmus.training.fit import Model, as_objective
@@ -75,6 +75,7 @@ def save(estimator: Any, path: str | PathLike[str], *, overwrite: bool) -> None:
         "schema": _schema(estimator),
         "architecture": model.architecture.config(),
         "own_objective": None if params["objective"] is None else repr(params["objective"]),
+        "objective": None if params["objective"] is None else describe(params["objective"]),
         "loss": model.loss.name,
         "precision": model.precision,
         "n_rows": estimator.n_rows_,
@@ -101,6 +102,8 @@ def load_into(
     try:
         architecture = Architecture.restore(config["architecture"])
         params: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config["parameters"].items()}
+        if objective is None and config.get("objective") is not None:
+            objective = _rebuilt(config["objective"], architecture, path)
         if config["own_objective"] is not None and objective is None:
             raise ParameterError(
                 f"The model in {str(path)!r} was fitted with the objective {config['own_objective']}: loading runs no "
@@ -154,11 +157,9 @@ def _model(stored: Stored, architecture: Architecture, objective: Any, network: 
         if architecture.network != OWN:
             raise
         raise ParameterError(f"network=(encoder, decoder) has other weights than the model saved: {error}") from error
-    chosen_objective = as_objective(objective)
-    chosen_objective.begin(architecture.shape, architecture.latent_dim)
     return Model(
         preparation=preparation,
-        objective=chosen_objective,
+        objective=_begun(objective, architecture),
         loss=make_loss(config["loss"]),
         architecture=architecture,
         network=built.to(place).eval(),
@@ -166,6 +167,33 @@ def _model(stored: Stored, architecture: Architecture, objective: Any, network: 
         device=place,
         precision=config["precision"],
     )
+
+
+def _begun(objective: Any, architecture: Architecture) -> Objective:
+    """Make the model's own copy of an objective, ready for use."""
+    begun = as_objective(objective)
+    begun.begin(architecture.shape, architecture.latent_dim)
+    width = begun.code_dim(architecture.latent_dim)
+    if width != architecture.code_dim:
+        raise ParameterError(
+            f"objective={objective!r} takes {width} values from the encoder for a code of {architecture.latent_dim}, "
+            f"but that of the model gives {architecture.code_dim}: it was fitted with another objective."
+        )
+    return begun
+
+
+def _rebuilt(description: Any, architecture: Architecture, path: Any) -> Objective | list[Objective]:
+    """Make the objective that a file describes, and try it: what a file holds is not trusted."""
+    try:
+        objective = rebuild(description)
+        _begun(objective, architecture)
+    except (ModelFileError, ParameterError) as error:
+        raise ModelFileError(
+            f"The objective of the model in {str(path)!r} cannot be made again: {str(error).rstrip('.')}. It was "
+            "written by another version of Isthmus, or changed by hand; load it with the version named in its "
+            "README.md, or give the objective, load(path, objective=...)."
+        ) from error
+    return objective
 
 
 def versions() -> dict[str, str]:

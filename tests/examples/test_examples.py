@@ -146,6 +146,14 @@ def test_quick_start_keeps_its_word(tmp_path):
     assert (tmp_path / "model" / "config.json").exists()
 
 
+def test_kinds_of_the_guide(tmp_path):
+    said = run(ROOT / "docs" / "snippets" / "objectives.py", tmp_path)
+    for kind in ("Denoising", "Sparse", "Variational", "[Denoising"):
+        assert figures(line_with(said, f"{kind}(").split("explained")[1])[0] > 0.3
+    assert line_with(said, "active units").endswith(" 4")
+    assert line_with(said, "terms of the loss").endswith("['reconstruction', 'sparsity']")
+
+
 def test_the_readme_shows_code_that_runs():
     readme = (ROOT / "README.md").read_text()
     for name, language in (("quick_start.py", "python"), ("quick_start.sh", "sh")):

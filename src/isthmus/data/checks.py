@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
@@ -160,10 +161,12 @@ def _first_infinite(values: Values) -> Position | None:
             return None
         row = int(np.searchsorted(values.indptr, at[0], side="right")) - 1
         return row, int(values.indices[at[0]])
-    for span in spans(len(values), int(np.prod(values.shape[1:]))):
+    for span in spans(len(values), math.prod(values.shape[1:])):
         piece = values[span]
-        if np.isfinite(piece).all():
-            continue
+        with np.errstate(over="ignore", invalid="ignore"):
+            # What is not finite passes through a sum; a sum that is too large is looked into as well.
+            if np.isfinite(piece.sum()):
+                continue
         bad = np.argwhere(np.isinf(piece))
         if len(bad):
             return (span.start + int(bad[0][0]), *(int(i) for i in bad[0][1:]))

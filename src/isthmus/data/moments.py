@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -51,7 +52,7 @@ def dense(values: Values) -> np.ndarray:
 
 def pieces(values: np.ndarray, width: int) -> Iterator[np.ndarray]:
     """Rows as float64 pieces (m, width), column after column in memory: the sums are fastest so."""
-    for span in spans(len(values), int(np.prod(values.shape[1:]))):
+    for span in spans(len(values), math.prod(values.shape[1:])):
         yield np.array(values[span].reshape(-1, width), dtype=np.float64, order="F")
 
 
@@ -96,7 +97,7 @@ def seen_columns(values: Values, width: int) -> np.ndarray:
     if not isinstance(values, np.ndarray):
         return _sparse_range(values)[2] > 0
     seen = np.full(width, values.dtype.kind != "f" and len(values) > 0)
-    for span in spans(len(values), int(np.prod(values.shape[1:]))):
+    for span in spans(len(values), math.prod(values.shape[1:])):
         if seen.all():
             break
         seen |= ~np.isnan(values[span].reshape(-1, width)).all(axis=0)
@@ -162,7 +163,7 @@ def only_zeros_and_ones(values: Values) -> bool:
     if flat.dtype.kind == "b":
         return True
     seen = not isinstance(values, np.ndarray)
-    for span in spans(len(flat), int(np.prod(flat.shape[1:]))):
+    for span in spans(len(flat), math.prod(flat.shape[1:])):
         piece = flat[span]
         either = (piece == 0) | (piece == 1)
         seen = seen or bool(either.any())

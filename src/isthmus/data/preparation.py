@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -210,24 +211,29 @@ class Preparation(ABC):
             Values with missing cells filled with 0, and the mask of observed ones.
         """
         self.check(raw, name)
-        self.refuse_infinite(raw)
         return self._prepare(raw.values, dtype, raw.origin)
 
     def _prepare(self, values: Any, dtype: torch.dtype, origin: str = "the array given") -> Prepared:
-        """Prepare checked values, a piece at a time, so that only the result is held whole."""
+        """Prepare values, a piece at a time, so that only the result is held whole; infinite ones are refused."""
         n = values.shape[0]
         x = torch.empty((n, *self.shape_), dtype=dtype if dtype == torch.float64 else torch.float32)
-        out, mask = x.numpy(), None
-        for span in spans(n, int(np.prod(self.shape_))):
+        out, mask, looked = x.numpy(), None, False
+        for span in spans(n, math.prod(self.shape_)):
             block = self.forward(self._scale(dense(values[span])))
-            missing = np.isnan(block)
-            if missing.any():
-                block[missing] = 0.0
-                if mask is None:
-                    mask = torch.ones((n, *self.shape_), dtype=torch.bool)
-                mask.numpy()[span] = ~missing
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):
                 out[span] = block
+                # What is missing, infinite or too large for the dtype passes through a sum.
+                if np.isfinite(out[span].sum()):
+                    continue
+                if not looked:
+                    refuse_infinite(values, origin, lambda at: self.cell(at, self.feature_names_))
+                    looked = True
+                missing = np.isnan(block)
+                if missing.any():
+                    out[span][missing] = 0.0
+                    if mask is None:
+                        mask = torch.ones((n, *self.shape_), dtype=torch.bool)
+                    mask.numpy()[span] = ~missing
             if not np.isfinite(out[span]).all():
                 refuse_too_large(
                     self.backward(out[span], self.schema_.item_shape),
@@ -298,7 +304,7 @@ class Preparation(ABC):
         item_shape = self.schema_.item_shape
         width = self.width(item_shape)
         out = np.empty((len(x), *item_shape), dtype=np.result_type(x.dtype, np.dtype(self.schema_.dtype), np.float32))
-        for span in spans(len(x), int(np.prod(item_shape))):
+        for span in spans(len(x), math.prod(item_shape)):
             block = self.backward(x[span], item_shape).reshape(-1, width)
             with np.errstate(over="ignore"):
                 out[span] = self.scaler_.inverse(block).reshape(-1, *item_shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
@@ -167,7 +168,7 @@ class Quantile(Scaler):
     def _sample(self, values: Values, width: int) -> np.ndarray:
         """At most `max_rows` values of each column, drawn without regard to their order, always the same."""
         n = values.shape[0]
-        per_row = int(np.prod(values.shape[1:])) // width
+        per_row = math.prod(values.shape[1:]) // width
         most = max(1, self.max_rows // per_row)
         if n > most:
             values = values[np.sort(np.random.default_rng(0).choice(n, most, replace=False))]

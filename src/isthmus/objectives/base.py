@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
+
+from isthmus.objectives.checks import refuse
 
 Terms = dict[str, Tensor]
 
@@ -78,6 +81,8 @@ class Chain(Objective):
         self.objectives = objectives
 
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
+        if not isinstance(self.objectives, Sequence) or not all(isinstance(o, Objective) for o in self.objectives):
+            raise refuse(self, "objectives", "a list of objectives")
         for objective in reversed(self.objectives):
             objective.begin(shape, latent_dim)
             latent_dim = objective.code_dim(latent_dim)
@@ -96,14 +101,15 @@ class Chain(Objective):
         terms: Terms = {}
         for objective in self.objectives:
             h, new = objective.code(h)
-            terms |= {self.numbered(name, terms): term for name, term in new.items()}
+            for name, term in new.items():
+                terms[self.numbered(name, terms)] = term
         return h, terms
 
     @staticmethod
     def numbered(name: str, terms: Mapping[str, Any]) -> str:
-        """Name of a new term: the second of a kind gets a number."""
-        same = sum(other == name or other.startswith(f"{name}_") for other in terms)
-        return f"{name}_{same + 1}" if same else name
+        """Name of a new term: the second of a name gets a number."""
+        names = (f"{name}_{number}" for number in count(2))
+        return name if name not in terms else next(other for other in names if other not in terms)
 
     def encode(self, h: Tensor) -> Tensor:
         for objective in self.objectives:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from isthmus.exceptions import ParameterError
 from isthmus.objectives.base import Objective
+from isthmus.objectives.checks import check_number, check_weight, check_word
 
 Corruption = Callable[[Tensor, float, torch.Generator], Tensor]
 
@@ -54,8 +54,9 @@ class Denoising(Objective):
     noise : {"gaussian", "mask", "salt_pepper", "swap"}, default="gaussian"
         "gaussian" adds normal noise of standard deviation `level`, in prepared units. "mask" sets a share `level` of
         the values to 0, which is the mean of a standardised column. "salt_pepper" sets them to the least or the largest
-        value that their column has in the batch, "swap" to the value of another row of the batch.
+        value that their column has in the batch, "swap" to the value of a row of the batch drawn for each.
     level : float, default=0.2
+        Standard deviation, from 0 on, or share of the values, from 0 to 1.
 
     Raises
     ------
@@ -80,14 +81,11 @@ class Denoising(Objective):
         self.level = level
 
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
-        if self.noise not in NOISES:
-            raise ParameterError(f"Denoising: noise={self.noise!r} is not known; choose one of {', '.join(NOISES)}.")
-        most = float("inf") if self.noise == "gaussian" else 1.0
-        if not 0 <= self.level <= most:
-            raise ParameterError(
-                f"Denoising({self.noise!r}): level={self.level!r} cannot be used; expected "
-                + ("a standard deviation from 0 on." if self.noise == "gaussian" else "a share from 0 to 1.")
-            )
+        check_word(self, "noise", NOISES)
+        if self.noise == "gaussian":
+            check_weight(self, "level")
+        else:
+            check_number(self, "level", 0, 1, f"a share from 0 to 1 for noise={self.noise!r}")
 
     def corrupt(self, x: Tensor, mask: Tensor | None, generator: torch.Generator) -> Tensor:
         return NOISES[self.noise](x, float(self.level), generator)

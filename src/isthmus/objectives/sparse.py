@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import torch
 from torch import Tensor
 
-from isthmus.exceptions import ParameterError
 from isthmus.objectives.base import Objective, Terms
+from isthmus.objectives.checks import check_number, check_weight, check_word, is_number, refuse
 
 KINDS = ("l1", "kl", "topk")
 #: Units this close to 0 or 1 on average count as this close, so that the logarithm stays finite.
@@ -53,17 +55,11 @@ class Sparse(Objective):
         self.k = k
 
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
-        if self.kind not in KINDS:
-            raise ParameterError(f"Sparse: kind={self.kind!r} is not known; choose one of {', '.join(KINDS)}.")
-        if not 0 <= self.weight < float("inf"):
-            raise ParameterError(f"Sparse: weight={self.weight!r} cannot be used; expected a number from 0 on.")
-        if not 0 < self.rate < 1:
-            raise ParameterError(f"Sparse: rate={self.rate!r} cannot be used; expected a share between 0 and 1.")
-        if self.k is not None and not 1 <= self.k <= latent_dim:
-            raise ParameterError(
-                f"Sparse: k={self.k!r} cannot be used; expected a whole number from 1 to the size of the code, "
-                f"{latent_dim}."
-            )
+        check_word(self, "kind", KINDS)
+        check_weight(self, "weight")
+        check_number(self, "rate", EDGE, 1 - EDGE, f"a share between 0 and 1, from {EDGE:g} to {1 - EDGE:g}")
+        if self.k is not None and not (isinstance(self.k, Integral) and is_number(self.k, 1, latent_dim)):
+            raise refuse(self, "k", f"None or a whole number from 1 to the size of the code, {latent_dim}")
 
     def active(self, width: int) -> int:
         """Units that "topk" keeps of a code of a width."""

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from isthmus.exceptions import ParameterError
 from isthmus.objectives.base import Objective, Terms
+from isthmus.objectives.checks import check_weight
 
 #: Logarithms of the variance are held within these bounds, so that its exponential stays finite.
 LEAST, MOST = -20.0, 10.0
@@ -47,10 +47,9 @@ class Variational(Objective):
         self.beta = beta
 
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
-        if not 0 <= self.beta < float("inf"):
-            raise ParameterError(f"Variational: beta={self.beta!r} cannot be used; expected a number from 0 on.")
+        check_weight(self, "beta")
         #: Weight of the divergence of one unit, beside a reconstruction loss that is a mean over values.
-        self.per_unit = self.beta / math.prod(shape)
+        self.per_unit = float(self.beta) / math.prod(shape)
 
     def code_dim(self, latent_dim: int) -> int:
         return 2 * latent_dim

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from isthmus.data import Prepared, Rows
-from isthmus.training.step import RECONSTRUCTION, Step
+from isthmus.training.step import Step
 from isthmus.training.weights import FlatWeights
 
 #: Sum of the parts, and the norm of the gradient, beside the parts by their own names.
@@ -44,7 +44,11 @@ class Steps(Protocol):
         ...
 
     def evaluate(self, rows: Rows, index: Tensor) -> dict[str, Tensor]:
-        """Mean total loss and its parts over some rows, without corruption or dropout: Tensors of shape (K,)."""
+        """Mean total loss and its parts over some rows: Tensors of shape (K,).
+
+        Nothing is dropped out. What the objective corrupts is corrupted, in the same way at every call, so that
+        epochs are judged by what they are trained for.
+        """
         ...
 
 
@@ -108,13 +112,19 @@ class EagerSteps:
         """Take one step a batch."""
         sums: dict[str, Tensor] = {}
         for index, rate in zip(batches, rates, strict=True):
-            self.weights.grads.zero_()
             batch = self._buffers.take(rows, index)
-            losses = self._losses(batch, None if sample is None else sample[index] > 0)
-            losses[TOTAL].sum().backward()
-            self.weights.step(rate, self.weight_decay, self.clip_norm)
+            losses = self.one_step(batch, rate, None if sample is None else sample[index.to(sample.device)] > 0)
             add(sums, losses | {NORM: self.weights.norm})
         return sums
+
+    def one_step(self, batch: Prepared, rate: float | Tensor, learnt: Tensor | None) -> dict[str, Tensor]:
+        """Take a step on a batch; `learnt` of shape (m, K) says which network learns from which row."""
+        self.weights.forget_gradients()
+        losses = self._losses(batch, learnt)
+        losses[TOTAL].sum().backward()
+        self.weights.gather_gradients()
+        self.weights.step(rate, self.weight_decay, self.clip_norm)
+        return losses
 
     def _losses(self, batch: Prepared, sample: Tensor | None) -> dict[str, Tensor]:
         parts: list[dict[str, Tensor]] = []
@@ -125,13 +135,19 @@ class EagerSteps:
 
     @torch.no_grad()
     def evaluate(self, rows: Rows, index: Tensor) -> dict[str, Tensor]:
-        """Mean total loss and its parts over some rows, without corruption or dropout."""
+        """Mean total loss and its parts over some rows, without dropout, always with the same corruption."""
         batch = self._buffers.take(rows, index)
+        generator = fixed_noise(self.generator, index)
         parts = []
         for step in self.steps:
-            total, named = step(batch.x, batch.mask)
+            total, named = step(batch.x, batch.mask, generator)
             parts.append({TOTAL: total, **named})
         return {name: torch.stack([part[name] for part in parts]) for name in parts[0]}
+
+
+def fixed_noise(like: torch.Generator, index: Tensor) -> torch.Generator:
+    """Make a generator for the corruption of rows that are measured: the same for the same rows."""
+    return torch.Generator(like.device).manual_seed(int(index[0]))
 
 
 def add(sums: dict[str, Tensor], values: dict[str, Tensor], weight: float = 1.0) -> None:
@@ -142,6 +158,3 @@ def add(sums: dict[str, Tensor], values: dict[str, Tensor], weight: float = 1.0)
             sums[name].add_(value, alpha=weight)
         else:
             sums[name] = value * weight
-
-
-__all__ = ["NORM", "RECONSTRUCTION", "TOTAL", "Buffers", "EagerSteps", "Steps", "add"]

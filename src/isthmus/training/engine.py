@@ -15,6 +15,7 @@ from isthmus.training.checkpoints import Checkpoints
 from isthmus.training.eager import EagerSteps, Steps
 from isthmus.training.fit import Model
 from isthmus.training.fused import FusedSteps, Unsupported
+from isthmus.training.graphs import GraphSteps
 from isthmus.training.loop import Loop
 from isthmus.training.plan import Plan
 from isthmus.training.state import TrainingState
@@ -84,11 +85,12 @@ def make_loop(
 
 
 def make_steps(model: Model, single: Sequence[Step], plan: Plan, state: TrainingState, rows: Rows) -> Steps:
-    """Choose what takes the steps: written out where that covers the model, else by autograd."""
-    how = (state.generator, plan.weight_decay, plan.clip_norm)
+    """Choose what takes the steps: written out where that covers the model, else by autograd, captured on a GPU."""
+    how = (state.noise, plan.weight_decay, plan.clip_norm)
     if model.precision != "bf16" and model.device.type == "cpu":
         try:
             return FusedSteps(each_of(model.network), state.weights, model.objective, model.loss, rows, *how)
         except Unsupported:
             pass
-    return EagerSteps(single, state.weights, *how)
+    steps = EagerSteps(single, state.weights, *how)
+    return GraphSteps(steps) if model.device.type == "cuda" else steps

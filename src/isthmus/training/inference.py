@@ -16,7 +16,7 @@ from isthmus.objectives import Loss, Objective
 from isthmus.training.threads import threads_for, work_per_row
 
 #: Values of a block of rows at the widest layer: enough to keep the processor busy, few enough for its cache.
-BLOCK = 1 << 20
+BLOCK = 1 << 19
 
 
 class Inference:
@@ -115,7 +115,9 @@ class Inference:
 
     def codes(self, raw: Raw) -> np.ndarray:
         """Codes of rows as brought: ndarray of shape (n, latent_dim)."""
-        return np.concatenate([self.encode(prepared).cpu().numpy() for _, prepared in self.blocks(raw)])
+        with torch.inference_mode():
+            blocks = [self.encode(prepared).cpu().numpy() for _, prepared in self.blocks(raw)]
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
     def values(self, codes: np.ndarray) -> np.ndarray:
         """Rows in the person's units from codes."""

@@ -204,7 +204,7 @@ class Loop:
     def _steps(self) -> dict[str, float]:
         """One pass over the training rows; losses are read back from the device after each block of steps alone."""
         plan, state = self.plan, self.state
-        order = torch.randperm(len(self.train), generator=state.generator)
+        order = torch.randperm(len(self.train), generator=state.generator).to(state.weights.values.device)
         batches = order.tensor_split(plan.steps_per_epoch)
         totals: dict[str, float] = {}
         kept = 0
@@ -258,7 +258,7 @@ class Loop:
         return torch.tensor(math.nan) if self.validation is None else self._evaluate(self.validation)[TOTAL]
 
     def _evaluate(self, rows: Rows, limit: int | None = None) -> dict[str, Tensor]:
-        """Mean losses of each network over rows, as at inference: no corruption, no dropout."""
+        """Mean losses of each network over rows, without dropout, always with the same corruption."""
         chosen = evenly(len(rows), limit)
         block = min(len(chosen), max(1024, self.plan.batch_size))
         sums: dict[str, Tensor] = {}

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data import Prepared, Rows
+from isthmus.data import DenseRows, Prepared, Rows
 
 #: With fewer rows than this nothing is held out: a handful of rows tells nothing.
 FEWEST_TO_SPLIT = 20
@@ -54,8 +54,18 @@ class SubsetRows:
 
     def take(self, index: Tensor, out: Prepared | None = None) -> Prepared:
         """Give the rows at places `index` of the subset."""
-        return self.rows.take(self.index[index], out)
+        return self.rows.take(self.index.to(index.device)[index], out)
 
     def to(self, device: torch.device | str) -> Self:
         """Give the same rows with their batches on another device."""
         return type(self)(self.rows.to(device), self.index.numpy())
+
+
+def resident(rows: Rows) -> tuple[DenseRows | None, Tensor | None]:
+    """Find the tensor that rows are taken from, and the numbers that they have in it."""
+    if isinstance(rows, DenseRows):
+        return rows, None
+    if isinstance(rows, SubsetRows):
+        base, chosen = resident(rows.rows)
+        return base, rows.index if chosen is None else chosen[rows.index]
+    return None, None

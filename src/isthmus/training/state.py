@@ -22,7 +22,12 @@ class TrainingState:
     weights : FlatWeights
         Of K networks, with the optimiser's memory.
     generator : torch.Generator
-        On the CPU: shuffling and corruption draw from it.
+        On the CPU: the order of the rows is drawn from it.
+
+    Attributes
+    ----------
+    noise : torch.Generator
+        On the device: corruption draws from it. On a CPU it is `generator` itself.
     """
 
     weights: FlatWeights
@@ -54,6 +59,10 @@ class TrainingState:
     )
 
     def __post_init__(self) -> None:
+        device = self.weights.values.device
+        self.noise = self.generator
+        if device.type == "cuda":
+            self.noise = torch.Generator(device).manual_seed(self.generator.initial_seed())
         self.best_epochs = [0] * len(self.weights)
         self.best_losses = [float("inf")] * len(self.weights)
 
@@ -93,6 +102,7 @@ class TrainingState:
         out |= {f"start/{k}": v for k, v in self.start.items()}
         out |= {f"optimizer/{k}": v.clone() for k, v in self.weights.moments().items()}
         out["random/generator"] = self.generator.get_state()
+        out["random/noise"] = self.noise.get_state()
         out["random/torch"] = torch.get_rng_state()
         if torch.cuda.is_available():
             out |= {f"random/cuda{i}": s for i, s in enumerate(torch.cuda.get_rng_state_all())}
@@ -113,6 +123,7 @@ class TrainingState:
         self.best = {k: v.to(device) for k, v in groups.get("best", {}).items()}
         self.start = {k: v.to(device) for k, v in groups.get("start", {}).items()}
         self.generator.set_state(groups["random"]["generator"])
+        self.noise.set_state(groups["random"]["noise"])
         torch.set_rng_state(groups["random"]["torch"])
         on_gpu = [s for name, s in groups["random"].items() if name.startswith("cuda")]
         if on_gpu and len(on_gpu) == torch.cuda.device_count():

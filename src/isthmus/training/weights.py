@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -43,8 +44,8 @@ UPDATE_SIGNATURE = (
 class FlatWeights:
     """The trainable weights of K networks of one architecture as a tensor (K, P), their gradients, and AdamW's moments.
 
-    The networks' parameters become views of it, and their `grad` views of the gradients: backward adds to these, so
-    that they are to be zeroed first.
+    The networks' parameters become views of it, and their `grad` views of the gradients. Backward may add to these,
+    once they are zeroed, or make gradients of its own, which are gathered.
 
     Parameters
     ----------
@@ -85,41 +86,53 @@ class FlatWeights:
                 view.copy_(parameter.detach())
                 parameter.data = view
                 parameter.grad = _as(parameter, self.grads[j, place])
+        self._parameters = [(own[name], place) for own in named for name, place in self.places.items()]
         states = [network.state_dict() for network in networks]
         # Of tied weights, which have two names, the second is here as well: it is the same memory.
         self._others = {name: [state[name] for state in states] for name in states[0] if name not in self.places}
         self.decayed = self.values[:, : sum(named[0][name].numel() for name in order if decays[name])]
+        names = ("values", "grads", "first", "second", "count", "norm", "scale", "decayed")
+        #: Every tensor that `update_text` names, by its name there.
+        self.tensors = {name: getattr(self, name) for name in names} | {
+            "scale_column": self.scale[:, None],
+            "one_scale": self.scale[0],
+        }
 
     def __len__(self) -> int:
         return len(self.networks)
 
-    @property
-    def tensors(self) -> dict[str, Tensor]:
-        """Every tensor that `UPDATE` names."""
-        names = ("values", "grads", "first", "second", "count", "norm", "scale", "decayed")
-        return {name: getattr(self, name) for name in names} | {
-            "scale_column": self.scale[:, None],
-            "one_scale": self.scale[0],
-        }
+    def gather_gradients(self) -> None:
+        """Bring the gradients that backward left with the parameters into the one buffer."""
+        pieces = []
+        for parameter, place in self._parameters:
+            grad = parameter.grad
+            if grad is None:
+                pieces.append(self.values.new_zeros(place.stop - place.start))
+            else:
+                pieces.append((grad.movedim(1, -1) if grad.ndim == 4 else grad).reshape(-1))
+        torch.cat(pieces, out=self.grads.view(-1))
+
+    def forget_gradients(self) -> None:
+        """Let the next backward make gradients of its own, which takes less than adding to old ones."""
+        for parameter, _ in self._parameters:
+            parameter.grad = None
 
     def update_arguments(self, decay: float, clip: float) -> tuple[Any, ...]:
         """Arguments for `UPDATE_SIGNATURE`."""
         return [self.values], [self.grads], [self.first], [self.second], [self.count], decay, clip
 
     @torch.no_grad()
-    def step(self, rate: float, decay: float, clip: float) -> None:
+    def step(self, rate: float | Tensor, decay: float, clip: float) -> None:
         """Clip the gradients to a norm, decay and step, as AdamW does (Loshchilov and Hutter, 2019).
 
         Parameters
         ----------
-        rate, decay, clip : float
-            Learning rate, decoupled decay of the matrices, and the largest norm of a network's gradient.
+        rate : float or Tensor
+            Learning rate; a tensor of one value where steps are captured, to be replayed with others.
+        decay, clip : float
+            Decoupled decay of the matrices, and the largest norm of a network's gradient.
         """
-        update = compile_function(
-            "update",
-            ", ".join(f"{name}: Tensor" for name in self.tensors) + ", rate: float, " + UPDATE_SIGNATURE,
-            update_text(len(self), decay > 0),
-        )
+        update = _update(tuple(self.tensors), "Tensor" if isinstance(rate, Tensor) else "float", len(self), decay > 0)
         update(*self.tensors.values(), rate, *self.update_arguments(decay, clip))
 
     def copy(self) -> dict[str, Tensor]:
@@ -146,6 +159,12 @@ class FlatWeights:
     def moments(self) -> dict[str, Tensor]:
         """The optimiser's memory by name."""
         return {"first": self.first, "second": self.second, "count": self.count}
+
+
+@lru_cache
+def _update(names: tuple[str, ...], rate: str, members: int, decays: bool) -> Callable[..., Any]:
+    signature = ", ".join(f"{name}: Tensor" for name in names) + f", rate: {rate}, " + UPDATE_SIGNATURE
+    return compile_function("update", signature, update_text(members, decays))
 
 
 def _as(parameter: nn.Parameter, flat: Tensor) -> Tensor:

@@ -46,7 +46,8 @@ def _chain(tape: Tape, objective: Chain, h: Value) -> tuple[Value, Terms]:
     terms: Terms = {}
     for part in objective.objectives:
         h, new = emit(tape, part, h)
-        terms |= {objective.numbered(name, terms): term for name, term in new.items()}
+        for name, term in new.items():
+            terms[objective.numbered(name, terms)] = term
     return h, terms
 
 

@@ -73,7 +73,7 @@ def write_step(
     tape.in_rows = _linear_layers_in_rows(networks[0], objective, last=not turned)
     seen = tape.buffer("seen", size, shared) if masked else None
     # As numbers: (rows, K), gathered from a table of that shape.
-    corrupts = training and _corrupts(objective)
+    corrupts = _corrupts(objective)
     x = Value(tape.buffer("given", size) if corrupts else CLEAN, size, Layout.ROWS if corrupts else shared, False)
     h = _encode(tape, networks, x, seen)
     z, terms = codes.emit(tape, objective, h)

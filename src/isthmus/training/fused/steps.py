@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isthmus.data import DenseRows, Prepared, Rows
+from isthmus.data import Prepared, Rows
 from isthmus.networks import Network
 from isthmus.objectives import Loss, Objective
-from isthmus.training.eager import NORM, TOTAL
+from isthmus.training.eager import NORM, TOTAL, fixed_noise
 from isthmus.training.fused.dense import CLEAN, NORMS, SAMPLE, Written, write_step
 from isthmus.training.fused.tape import Unsupported
 from isthmus.training.program import compile_function
-from isthmus.training.split import SubsetRows
+from isthmus.training.split import resident
 from isthmus.training.weights import UPDATE_SIGNATURE, FlatWeights
 
 SIGNATURE = (
@@ -146,20 +146,20 @@ class FusedSteps:
         done = 0
         for each, group in groupby(batches, key=len):
             index = list(group)
-            self._run(program, rows, each, index, list(rates[done : done + len(index)]), sample)
+            self._run(program, rows, each, index, list(rates[done : done + len(index)]), self.generator, sample)
             done += len(index)
         return self._with_total(sums)
 
     @torch.no_grad()
     def evaluate(self, rows: Rows, index: Tensor) -> dict[str, Tensor]:
-        """Mean total loss and its parts over some rows, without corruption or dropout."""
+        """Mean total loss and its parts over some rows, without dropout, always with the same corruption."""
         if rows.has_mask not in self._measuring:
             self._measuring[rows.has_mask] = self._program(rows.has_mask, training=False)
         program = self._measuring[rows.has_mask]
         sums = {name: program.tape.fixed[buffer] for name, buffer in program.written.sums.items()}
         for total in sums.values():
             total.zero_()
-        self._run(program, rows, len(index), [index], [0.0])
+        self._run(program, rows, len(index), [index], [0.0], fixed_noise(self.generator, index))
         return self._with_total(sums)
 
     def _with_total(self, sums: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -167,8 +167,8 @@ class FusedSteps:
         return {TOTAL: torch.stack(parts).sum(0), **{name: sum_.clone() for name, sum_ in sums.items()}}
 
     def _run(self, program: Program, rows: Rows, each: int, index: list[Tensor], rates: list[float],
-             sample: Tensor | None = None) -> None:  # fmt: skip
-        base, chosen = _resident(rows)
+             generator: torch.Generator, sample: Tensor | None = None) -> None:  # fmt: skip
+        base, chosen = resident(rows)
         unused = self.weights.values
         table = unused if sample is None else sample
         corrupts = program.written.given != CLEAN
@@ -181,10 +181,10 @@ class FusedSteps:
             program.run(each, True, data, mask, table, index, rates, update)
             return
         for i, rate in zip(index, rates, strict=True):
-            self._fill(program, rows, each, i, corrupts)
+            self._fill(program, rows, each, i, generator if corrupts else None)
             program.run(each, False, unused, unused, table, [i], [rate], update)
 
-    def _fill(self, program: Program, rows: Rows, each: int, index: Tensor, corrupts: bool) -> None:
+    def _fill(self, program: Program, rows: Rows, each: int, index: Tensor, generator: torch.Generator | None) -> None:
         """Bring a batch in from outside, corrupted where the objective does so."""
         named = program.bind(each)[0]
         x = named["rows"].view(-1, *rows.shape)
@@ -193,20 +193,7 @@ class FusedSteps:
         if program.written.seen is not None and batch.mask is not None:
             seen = named[program.written.seen]
             seen.copy_(batch.mask.view(seen.shape))
-        if corrupts:
+        if generator is not None:
             for given in named[program.written.given]:
-                corrupted = self.objective.corrupt(batch.x, batch.mask, self.generator)
+                corrupted = self.objective.corrupt(batch.x, batch.mask, generator)
                 given.copy_(corrupted.reshape(given.shape))
-
-
-def _resident(rows: Rows) -> tuple[DenseRows | None, Tensor | None]:
-    """Find the tensor that rows are taken from, and the numbers that they have in it."""
-    if isinstance(rows, DenseRows):
-        return rows, None
-    if isinstance(rows, SubsetRows):
-        base, chosen = _resident(rows.rows)
-        return base, rows.index if chosen is None else chosen[rows.index]
-    return None, None
-
-
-__all__ = ["FusedSteps", "Unsupported"]
