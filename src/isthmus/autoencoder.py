@@ -9,6 +9,7 @@ from os import PathLike
 from typing import Any, Self
 
 import numpy as np
+import torch
 from sklearn.utils import check_random_state
 from torch import nn
 
@@ -28,8 +29,8 @@ from isthmus.training.stability import stability
 
 #: Training codes that are kept, so that `sample` can fit its density.
 CODES_KEPT = 5000
-#: Rows on which the codes of the members are compared, at most.
-MOST_COMPARED = 2000
+#: Rows on which the codes of the members are compared: those held out if there are as many, and at most.
+FEWEST_COMPARED, MOST_COMPARED = 100, 1000
 
 
 class Autoencoder(Codec):
@@ -121,7 +122,7 @@ class Autoencoder(Codec):
         By epoch, the starting point first: "epoch", "train_loss", "validation_loss", "learning_rate",
         "seconds", and one column for each named term of the objective.
     gradient_norms_ : dict of list
-        Norm of the gradient of each layer at the end of each epoch.
+        Norm of the gradient of each layer (of the first member) at the end of each epoch.
     best_epoch_ : int
         Epoch whose weights were kept: that of the least validation loss, if it is clearly below the start's (by two
         standard errors, or on clearly more than half of the rows); else 0, the starting point.
@@ -136,7 +137,7 @@ class Autoencoder(Codec):
     stability_ : dict or None
         With `members`, how far their codes of the same rows agree: "mean", "least" and "by_pair" of linear centred
         kernel alignment, which is 1 for codes that differ by a turn and a scale alone (Kornblith et al., 2019).
-    network_ : isthmus.networks.Network
+    network_ : isthmus.networks.Network, or Members with several
     preparation_ : isthmus.data.Preparation
     pca_ : isthmus.training.pca.PrincipalComponents
         PCA of the same size on the same prepared rows, those trained on.
@@ -223,8 +224,8 @@ class Autoencoder(Codec):
         self.callbacks = callbacks
         self.verbose = verbose
 
-    # Fitting ---------------------------------------------------------------------------------------------------------
-
+    @torch.inference_mode(False)
+    @torch.enable_grad()
     def fit(self, X: Any, y: Any = None, *, validation: Any = None) -> Self:
         """Fit the autoencoder.
 
@@ -295,10 +296,12 @@ class Autoencoder(Codec):
         self.n_rows_ = len(raw)
         self.validation_rows_ = out if len(out) else None
         self._keep_codes(raw, seed)
-        self._compare_members(raw if not len(out) else raw.take(out))
+        self._compare_members(held if held is not None else raw.take(out) if len(out) >= FEWEST_COMPARED else raw)
         self._partial = None
         return self
 
+    @torch.inference_mode(False)
+    @torch.enable_grad()
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Train for one pass over some rows.
 
@@ -317,26 +320,28 @@ class Autoencoder(Codec):
         """
         params = self._checked_parameters()
         raw = as_raw(X, kind=getattr(self, "kind_", self.kind))
+        partial = copy.deepcopy(self._partial) if hasattr(self, "network_") else None
         if not hasattr(self, "network_"):
-            seed = self._seed(raw)
+            seed, before = self._seed(raw), 0
             model, rows = training.set_up(params, raw, seed)
-            self._set_model(model, params)
-            self._partial = None
-            self.n_rows_ = 0
         else:
-            seed = self.chosen_["seed"]
-            rows = self._model.preparation.rows(raw, self._model.dtype).to(self._model.device)
-        plan = training.plan_for(self._model, params, len(rows), seed)
-        self.chosen_ = persistence.chosen(self._model, plan)
-        partial = self._partial = self._partial or PartialFit()
-        state = partial.one_pass(self._model, rows, plan)
-        self._inference = self._model.inference()
+            seed, before = self.chosen_["seed"], self.n_rows_
+            # A copy, so that a pass that fails leaves the fitted one as it was.
+            model = replace(self._model, network=copy.deepcopy(self._model.network))
+            rows = model.preparation.rows(raw, model.dtype).to(model.device)
+        plan = training.plan_for(model, params, len(rows), seed)
+        partial = partial or PartialFit()
+        state = partial.one_pass(model, rows, plan)
+        comparison = training.beside_pca(model, rows, "training")
+        self._set_model(model, params if before == 0 else self._fitted_params)
         self._set_record(state)
+        self._partial = partial
+        self.chosen_ = persistence.chosen(model, plan)
         self._keep_codes(raw, 0)
         self._compare_members(raw)
-        self.n_rows_ += len(raw)
+        self.n_rows_ = before + len(raw)
         self.validation_rows_ = None
-        self.comparison_ = training.beside_pca(self._model, rows, "training")
+        self.comparison_ = comparison
         return self
 
     def _checked_parameters(self) -> dict[str, Any]:
@@ -383,9 +388,9 @@ class Autoencoder(Codec):
         self.stopped_ = state.finished
 
     def _compare_members(self, raw: Raw) -> None:
-        """Compare the members' codes, on rows held out where there are any."""
+        """Compare the members' codes of some rows."""
         self.stability_ = None
-        if self.members > 1:
+        if self._model.architecture.members > 1:
             rows = np.linspace(0, len(raw) - 1, min(len(raw), MOST_COMPARED)).round().astype(int)
             self.stability_ = stability(self._inference.member_codes(raw.take(rows)))
 

@@ -125,7 +125,8 @@ def load_into(
         estimator = estimator_class(**params)
         model = _model(stored, architecture, objective, network, device)
         estimator._set_model(model, estimator.get_params(deep=False))
-        for name, value in config["record"].items():
+        # Models that were written before there were members have one.
+        for name, value in ({"best_member_": 0, "stability_": None} | config["record"]).items():
             setattr(estimator, name, value)
         if isinstance(model.network, Members):
             model.network.best = estimator.best_member_

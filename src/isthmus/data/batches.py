@@ -113,6 +113,7 @@ class DenseRows:
     def take(self, index: Tensor, out: Prepared | None = None) -> Prepared:
         """Give the rows of an index, written into `out` where it is given."""
         m = len(index)
+        index = index.to(self.x.device)
         if out is None:
             return Prepared(self.x[index], None if self.mask is None else self.mask[index])
         x = torch.index_select(self.x, 0, index, out=out.x[:m])

@@ -125,6 +125,8 @@ class Network(nn.Module):
         given to it.
     code_activation, output_activation : nn.Module, optional
         Applied to the code, and to the reconstruction.
+    guard_input : bool, default=False
+        Whether the encoder is given a copy of the rows, because it may write over them.
     """
 
     def __init__(
@@ -136,6 +138,7 @@ class Network(nn.Module):
         mask_axis: int | None = None,
         code_activation: nn.Module | None = None,
         output_activation: nn.Module | None = None,
+        guard_input: bool = False,
     ):
         super().__init__()
         self.encoder = encoder
@@ -144,11 +147,12 @@ class Network(nn.Module):
         self.mask_axis = mask_axis
         self.code_activation = code_activation
         self.output_activation = output_activation
+        self.guard_input = guard_input
 
     def encode(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Encode rows; missing cells of `x` are filled already, `mask` is True where a cell was observed."""
         if self.mask_axis is None:
-            h = self.encoder(x)
+            h = self.encoder(x.clone() if self.guard_input else x)
         else:
             seen = torch.ones_like(x) if mask is None else mask.to(x.dtype)
             h = self.encoder(torch.cat([x, seen], dim=self.mask_axis))

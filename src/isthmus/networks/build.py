@@ -83,6 +83,7 @@ def assemble(
     linear_path: bool,
     code_activation: str = "linear",
     output_activation: str = "linear",
+    guard_input: bool = False,
 ) -> Network:
     """Join an encoder and a decoder into a `Network`, with a linear path where one is wanted.
 
@@ -98,4 +99,5 @@ def assemble(
         mask_axis=mask_axis,
         code_activation=None if code_activation == "linear" else activation(code_activation),
         output_activation=None if output_activation == "linear" else activation(output_activation),
+        guard_input=guard_input,
     )

@@ -63,6 +63,10 @@ class Objective(BaseEstimator):
         """Turn what the encoder gave into the deterministic code."""
         return h
 
+    def corrupts(self) -> bool:
+        """Whether `corrupt` changes anything."""
+        return type(self).corrupt is not Objective.corrupt
+
     def is_plain(self) -> bool:
         """Whether nothing is added: only then is PCA, the starting point, a candidate for the best weights."""
         places = ("code_dim", "corrupt", "code", "encode")
@@ -115,6 +119,10 @@ class Chain(Objective):
         for objective in self.objectives:
             h = objective.encode(h)
         return h
+
+    def corrupts(self) -> bool:
+        own = type(self).corrupt is not Chain.corrupt
+        return own or any(objective.corrupts() for objective in self.objectives)
 
     def is_plain(self) -> bool:
         return all(objective.is_plain() for objective in self.objectives)

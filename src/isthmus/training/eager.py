@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from isthmus.data import Prepared, Rows
+from isthmus.training.drawing import fixed_draws
 from isthmus.training.step import Step
 from isthmus.training.weights import FlatWeights
 
@@ -46,8 +47,8 @@ class Steps(Protocol):
     def evaluate(self, rows: Rows, index: Tensor) -> dict[str, Tensor]:
         """Mean total loss and its parts over some rows: Tensors of shape (K,).
 
-        Nothing is dropped out. What the objective corrupts is corrupted, in the same way at every call, so that
-        epochs are judged by what they are trained for.
+        Nothing is dropped out. What the objective corrupts is corrupted, and what it draws is drawn, in the same way at
+        every call and for every network, so that they are judged by what they are trained for, not by their luck.
         """
         ...
 
@@ -137,17 +138,12 @@ class EagerSteps:
     def evaluate(self, rows: Rows, index: Tensor) -> dict[str, Tensor]:
         """Mean total loss and its parts over some rows, without dropout, always with the same corruption."""
         batch = self._buffers.take(rows, index)
-        generator = fixed_noise(self.generator, index)
         parts = []
         for step in self.steps:
-            total, named = step(batch.x, batch.mask, generator)
+            with fixed_draws(self.generator, index, not step.objective.is_plain()) as generator:
+                total, named = step(batch.x, batch.mask, generator)
             parts.append({TOTAL: total, **named})
         return {name: torch.stack([part[name] for part in parts]) for name in parts[0]}
-
-
-def fixed_noise(like: torch.Generator, index: Tensor) -> torch.Generator:
-    """Make a generator for the corruption of rows that are measured: the same for the same rows."""
-    return torch.Generator(like.device).manual_seed(int(index[0]))
 
 
 def add(sums: dict[str, Tensor], values: dict[str, Tensor], weight: float = 1.0) -> None:

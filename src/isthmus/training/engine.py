@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,10 +19,13 @@ from isthmus.training.fused import FusedSteps, Unsupported
 from isthmus.training.graphs import GraphSteps
 from isthmus.training.loop import Loop
 from isthmus.training.plan import Plan
+from isthmus.training.setup import OWN
 from isthmus.training.state import TrainingState
 from isthmus.training.step import Step
 from isthmus.training.threads import threads_for, work_per_row
 from isthmus.training.weights import FlatWeights
+
+logger = logging.getLogger(__name__)
 
 
 def run(
@@ -81,7 +85,9 @@ def make_loop(
     """Put the loop over a model's steps together."""
     single = [Step(network, model.objective, model.loss, model.precision) for network in each_of(model.network)]
     steps = make_steps(model, single, plan, state, train)
-    return Loop(steps, single, train, validation, plan, state, callbacks, checkpoints, about)
+    architecture = model.architecture
+    draws = architecture.network == OWN or architecture.dropout > 0 or not model.objective.is_plain()
+    return Loop(steps, single, train, validation, plan, state, callbacks, checkpoints, about, draws)
 
 
 def make_steps(model: Model, single: Sequence[Step], plan: Plan, state: TrainingState, rows: Rows) -> Steps:
@@ -90,7 +96,7 @@ def make_steps(model: Model, single: Sequence[Step], plan: Plan, state: Training
     if model.precision != "bf16" and model.device.type == "cpu":
         try:
             return FusedSteps(each_of(model.network), state.weights, model.objective, model.loss, rows, *how)
-        except Unsupported:
-            pass
+        except Unsupported as why:
+            logger.debug("Trained by autograd: %s", why or "a part of the step is not written out")
     steps = EagerSteps(single, state.weights, *how)
     return GraphSteps(steps) if model.device.type == "cuda" else steps

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+
+from isthmus.training.weights import FlatWeights
 
 
-def layer_norms(module: nn.Module) -> dict[str, float]:
-    """Euclidean norm of the gradient of each layer, by its name, in the order of the layers.
+def layer_norms(weights: FlatWeights) -> dict[str, float]:
+    """Euclidean norm of the gradient of each layer of the first network, by its name, in the order of the layers.
 
     Parameters
     ----------
-    module : nn.Module
-        After a backward pass.
+    weights : FlatWeights
+        After a step, which left the gradients scaled to the norm that was allowed; the norms are those before.
     """
-    named = [(name, p.grad) for name, p in module.named_parameters() if p.grad is not None]
-    if not named:
-        return {}
-    squares = torch.stack([grad.norm() for _, grad in named]).double().square().tolist()
+    squares = torch.stack([weights.grads[0, place].norm() for place in weights.places.values()]).double().square()
+    by_name = dict(zip(weights.places, (squares * weights.scale[0].double().square()).tolist(), strict=True))
     layers: dict[str, float] = {}
-    for (name, _), square in zip(named, squares, strict=True):
-        layer = name.rpartition(".")[0] or name
-        layers[layer] = layers.get(layer, 0.0) + square
+    for name, parameter in weights.networks[0].named_parameters():
+        if parameter.requires_grad:
+            layer = name.rpartition(".")[0] or name
+            layers[layer] = layers.get(layer, 0.0) + by_name[name]
     return {layer: square**0.5 for layer, square in layers.items()}

@@ -121,11 +121,14 @@ class GraphSteps:
                 self._sums.setdefault(name, torch.zeros_like(value)).add_(value.detach())
             self._at.add_(1)
 
-        replay = step if weights.values.device.type != "cuda" else self._graph_of(step)
-        weights.load(kept)
-        for name, tensor in weights.moments().items():
-            tensor.copy_(moments[name])
-        return replay
+        noise = self.eager.generator.get_state()
+        try:
+            return step if weights.values.device.type != "cuda" else self._graph_of(step)
+        finally:
+            weights.load(kept)
+            for name, tensor in weights.moments().items():
+                tensor.copy_(moments[name])
+            self.eager.generator.set_state(noise)
 
     def _graph_of(self, step: Callable[[], None]) -> Callable[[], object]:
         graph = torch.cuda.CUDAGraph()

@@ -6,7 +6,7 @@ import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from isthmus.data import Rows
 from isthmus.exceptions import TrainingError
 from isthmus.training.callbacks import Callback
 from isthmus.training.checkpoints import Checkpoints
+from isthmus.training.drawing import seeded
 from isthmus.training.eager import NORM, TOTAL, Steps, add
 from isthmus.training.gradients import layer_norms
 from isthmus.training.plan import Plan
@@ -55,6 +56,8 @@ class Loop:
     checkpoints : Checkpoints, optional
     about : mapping, optional
         Parameters and what was chosen, for the callbacks.
+    draws : bool, default=True
+        Whether training may draw from torch's own generator, as dropout does.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Loop:
         callbacks: Sequence[Callback] = (),
         checkpoints: Checkpoints | None = None,
         about: Mapping[str, Any] | None = None,
+        draws: bool = True,
     ):
         self.steps = steps
         self.single = list(single)
@@ -78,6 +82,8 @@ class Loop:
         self.callbacks = callbacks
         self.checkpoints = checkpoints
         self.about = about or {}
+        # A checkpoint brings the state of torch's own generator with it.
+        self.draws = draws or checkpoints is not None
         on_cpu = state.weights.values.device.type == "cpu"
         self.block = CHECK_EVERY if on_cpu else plan.steps_per_epoch
         self.sample = draw_sample(len(train), len(self.single), plan.seed, state.weights.values)
@@ -97,7 +103,7 @@ class Loop:
         it is no candidate.
         """
         state = self.state
-        with _seeded(self.plan.seed):
+        with seeded(self.plan.seed) if self.draws else nullcontext():
             resumed = self.checkpoints is not None and self.checkpoints.resume(state)
             context = {**self.about, "max_epochs": self.plan.max_epochs, "epoch": state.epoch}
             for callback in self.callbacks:
@@ -156,11 +162,12 @@ class Loop:
                 "these data. Check an own network or objective, or set scaling='standard'."
             )
         losses = self._judge(validation).tolist()
+        self.state.start_losses = losses
         self.state.keep_best(losses, [True] * len(losses))
         self.state.start = self.state.best
         if not self._is_plain:
             self.state.best_losses = [math.inf] * len(losses)
-        self._record(_means(parts), validation, start)
+        self._record(parts, validation, start)
 
     def _one_epoch(self) -> None:
         state, plan = self.state, self.plan
@@ -174,7 +181,7 @@ class Loop:
         state.gradients.append(self._norms)
         validation = self._validate()
         if self.plan.constant_rate:
-            state.keep_best([parts[TOTAL]] * len(self.single), [True] * len(self.single))
+            state.keep_best(parts[TOTAL].tolist(), [True] * len(self.single))
         else:
             judged = self._judge(validation).tolist()
             better = [new < old * (1 - 1e-6) - 1e-12 for new, old in zip(judged, state.best_losses, strict=True)]
@@ -201,12 +208,15 @@ class Loop:
             return self.state.epoch % self.checkpoints.every_epochs == 0
         return self.state.epoch % math.ceil(CHECK_EVERY / self.plan.steps_per_epoch) == 0
 
-    def _steps(self) -> dict[str, float]:
-        """One pass over the training rows; losses are read back from the device after each block of steps alone."""
+    def _steps(self) -> dict[str, Tensor]:
+        """One pass over the training rows; losses are read back from the device after each block of steps alone.
+
+        Gives the mean of the total loss, and of its parts, for each network.
+        """
         plan, state = self.plan, self.state
         order = torch.randperm(len(self.train), generator=state.generator).to(state.weights.values.device)
         batches = order.tensor_split(plan.steps_per_epoch)
-        totals: dict[str, float] = {}
+        totals: dict[str, Tensor] = {}
         kept = 0
         self._norms: dict[str, float] = {}
         for first in range(0, len(batches), self.block):
@@ -216,12 +226,9 @@ class Loop:
             sums = self.steps.train(self.train, block, rates, self.sample)
             state.step += len(block)
             if last:
-                # The step left the gradients scaled to the norm that was allowed.
-                clipped = float(state.weights.scale[0])
-                norms = layer_norms(state.weights.networks[0])
-                self._norms = {name: norm * clipped for name, norm in norms.items()}
-            read = _means(sums)
-            if all(map(math.isfinite, read.values())):
+                self._norms = layer_norms(state.weights)
+            read = dict(zip(sums, torch.stack(list(sums.values())).double().cpu(), strict=True))
+            if all(bool(value.isfinite().all()) for value in read.values()):
                 totals = {name: totals.get(name, 0.0) + value for name, value in read.items() if name != NORM}
                 kept += len(block)
                 if not last:
@@ -229,7 +236,8 @@ class Loop:
             else:
                 self._step_back()
         if not kept:
-            return {TOTAL: math.nan, RECONSTRUCTION: math.nan}
+            nothing = torch.full((len(self.single),), math.nan, dtype=torch.float64)
+            return {TOTAL: nothing, RECONSTRUCTION: nothing}
         return {name: value / kept for name, value in totals.items()}
 
     def _step_back(self) -> None:
@@ -266,13 +274,14 @@ class Loop:
             add(sums, self.steps.evaluate(rows, index), len(index) / len(chosen))
         return {name: value.double().cpu() for name, value in sums.items()}
 
-    def _record(self, parts: dict[str, float], validation: Tensor, start: float) -> dict[str, float]:
+    def _record(self, parts: dict[str, Tensor], validation: Tensor, start: float) -> dict[str, float]:
         state = self.state
         state.seconds += time.perf_counter() - start
-        terms = {name: value for name, value in parts.items() if name not in (TOTAL, NORM)}
+        means = {name: float(value.mean()) for name, value in parts.items() if name != NORM}
+        terms = {name: value for name, value in means.items() if name != TOTAL}
         record = {
             "epoch": state.epoch,
-            "train_loss": parts[TOTAL],
+            "train_loss": means[TOTAL],
             "validation_loss": float(validation.mean()),
             "learning_rate": self.plan.rate(state.step - 1) * state.rate_factor if state.step else 0.0,
             "seconds": state.seconds,
@@ -313,25 +322,6 @@ def draw_sample(n: int, members: int, seed: int, like: Tensor) -> Tensor | None:
     for j in range(members):
         sample[torch.randperm(n, generator=generator)[: math.ceil(SHARE * n)], j] = 1.0
     return sample.to(like)
-
-
-def _means(values: dict[str, Tensor]) -> dict[str, float]:
-    """Means over the networks, read back from the device at once."""
-    return dict(zip(values, torch.stack([value.mean() for value in values.values()]).tolist(), strict=True))
-
-
-@contextmanager
-def _seeded(seed: int):
-    """Seed torch's own generator (dropout draws from it) and give the caller's back afterwards."""
-    before = torch.get_rng_state()
-    on_gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    torch.manual_seed(seed)
-    try:
-        yield
-    finally:
-        torch.set_rng_state(before)
-        if on_gpu:
-            torch.cuda.set_rng_state_all(on_gpu)
 
 
 def _warn(message: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from isthmus.data import Rows
+from isthmus.training.drawing import seeded
 from isthmus.training.engine import make_loop, prepared_processor, state_of
 from isthmus.training.fit import Model
 from isthmus.training.plan import Plan
@@ -32,7 +33,7 @@ class PartialFit:
             Batch, rate and decay; the rate stays at its peak after the warm-up.
         """
         with (
-            torch.random.fork_rng(devices=[]),
+            seeded(plan.seed),
             state_of(model, plan.seed) as state,
             prepared_processor(model, plan),
         ):

@@ -171,7 +171,7 @@ def _randomised(x: Tensor, most: int, generator: torch.Generator) -> tuple[Tenso
     """Subspace iteration with a few spare directions."""
     mean = x.mean(0)
     x = x - mean
-    basis = torch.randn(x.shape[1], most + 16, generator=generator).to(x.device)
+    basis = torch.randn(x.shape[1], most + 16, generator=generator, dtype=x.dtype).to(x.device)
     for _ in range(6):
         basis = torch.linalg.qr(x.T @ (x @ basis)).Q
     _, singular, right = torch.linalg.svd(x @ basis, full_matrices=False)

@@ -17,7 +17,7 @@ from typing import Any, Optional
 import torch
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def compile_function(name: str, signature: str, body: str) -> Callable[..., Any]:
     r"""Make a function of a text that is valid as Python and as TorchScript.
 

@@ -12,6 +12,7 @@ from torch import nn
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Layout, LinearPath, Members, Network, assemble, each_of, find_family
 from isthmus.objectives import Loss, Objective
+from isthmus.training.drawing import seeded
 from isthmus.training.pca import PrincipalComponents
 
 OWN = "own"
@@ -54,9 +55,12 @@ class Architecture:
         """Make the network, or its members, from a seed; `pair` is needed, and copied, where it is a person's own."""
         networks = []
         for j in range(self.members):
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed + j)
-                networks.append(self._build_one(pair))
+            with seeded(seed + j):
+                network = self._build_one(pair)
+                if j and self.network == OWN:
+                    # The first keeps the weights that were brought; the others start elsewhere.
+                    network.apply(_start_anew)
+                networks.append(network)
         return networks[0] if self.members == 1 else Members(networks)
 
     def _build_one(self, pair: tuple[nn.Module, nn.Module] | None) -> Network:
@@ -90,7 +94,15 @@ class Architecture:
             linear_path=self.linear_path,
             code_activation=self.code_activation,
             output_activation=self.output_activation,
+            # A person's own first layer may work in place; the rows are the target as well.
+            guard_input=self.network == OWN,
         )
+
+
+def _start_anew(module: nn.Module) -> None:
+    reset = getattr(module, "reset_parameters", None)
+    if callable(reset):
+        reset()
 
 
 def start_at_pca(network: Network | Members, pca: PrincipalComponents, loss: Loss) -> None:
@@ -128,6 +140,10 @@ def check_own_pair(network: Network | Members, architecture: Architecture, objec
     parameter = next(network.parameters(), None)
     if parameter is None:
         raise ParameterError("network=(encoder, decoder) has no parameters: there is nothing to train.")
+    if not any(p.requires_grad for p in network.parameters()):
+        raise ParameterError(
+            "Every parameter of network=(encoder, decoder) is frozen (requires_grad=False): there is nothing to train."
+        )
     x = torch.zeros(2, *architecture.shape, dtype=parameter.dtype, device=parameter.device)
     network.eval()
     with torch.no_grad():

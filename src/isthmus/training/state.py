@@ -38,6 +38,7 @@ class TrainingState:
     rollbacks: int = 0
     best_epochs: list[int] = field(default_factory=list)
     best_losses: list[float] = field(default_factory=list)
+    start_losses: list[float] = field(default_factory=list)
     best: Weights = field(default_factory=dict)
     start: Weights = field(default_factory=dict)
     records: list[dict[str, float]] = field(default_factory=list)
@@ -52,6 +53,7 @@ class TrainingState:
         "rollbacks",
         "best_epochs",
         "best_losses",
+        "start_losses",
         "records",
         "gradients",
         "seconds",
@@ -65,6 +67,7 @@ class TrainingState:
             self.noise = torch.Generator(device).manual_seed(self.generator.initial_seed())
         self.best_epochs = [0] * len(self.weights)
         self.best_losses = [float("inf")] * len(self.weights)
+        self.start_losses = [float("inf")] * len(self.weights)
 
     @property
     def best_member(self) -> int:
@@ -82,7 +85,9 @@ class TrainingState:
     def return_to_start(self, members: list[bool]) -> None:
         """Take the starting point as the best weights of some of the networks."""
         self.best = _mixed(self.start, self.best, members)
-        self.best_epochs = [0 if back else epoch for back, epoch in zip(members, self.best_epochs, strict=True)]
+        for j, back in enumerate(members):
+            if back:
+                self.best_epochs[j], self.best_losses[j] = 0, self.start_losses[j]
 
     def snapshot(self) -> tuple[Weights, Weights]:
         """Copy of the weights and the optimiser's memory."""

@@ -34,6 +34,7 @@ class Step:
         self.objective = objective
         self.loss = loss
         self.half = precision == "bf16"
+        self.corrupts = objective.corrupts()
 
     def row_losses(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Reconstruction loss of each row, as at inference: (n,)."""
@@ -54,7 +55,8 @@ class Step:
 
         Rows that are False in `learnt` are left out of the reconstruction loss.
         """
-        seen = x if generator is None else self.objective.corrupt(x, mask, generator)
+        # A copy: what corrupts in place would change the target.
+        seen = x if generator is None or not self.corrupts else self.objective.corrupt(x.clone(), mask, generator)
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.half):
             z, terms = self.objective.code(self.network.encode(seen, mask))
             output = self.network.decode(z)

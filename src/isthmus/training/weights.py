@@ -70,10 +70,10 @@ class FlatWeights:
         self.networks = list(networks)
         self.values = torch.empty(len(networks), total, dtype=first.dtype, device=first.device)
         self.grads, self.first, self.second = (torch.zeros_like(self.values) for _ in range(3))
-        self.count = torch.zeros((), device=first.device)
+        self.count = torch.zeros((), dtype=torch.float32, device=first.device)
         self.norm = self.values.new_ones(len(networks))
         # In float32 whatever the weights are in: so the fused step takes it.
-        self.scale = torch.ones(len(networks), device=first.device)
+        self.scale = torch.ones(len(networks), dtype=torch.float32, device=first.device)
         self.places: dict[str, slice] = {}
         end = 0
         for name in order:
@@ -87,9 +87,6 @@ class FlatWeights:
                 parameter.data = view
                 parameter.grad = _as(parameter, self.grads[j, place])
         self._parameters = [(own[name], place) for own in named for name, place in self.places.items()]
-        states = [network.state_dict() for network in networks]
-        # Of tied weights, which have two names, the second is here as well: it is the same memory.
-        self._others = {name: [state[name] for state in states] for name in states[0] if name not in self.places}
         self.decayed = self.values[:, : sum(named[0][name].numel() for name in order if decays[name])]
         names = ("values", "grads", "first", "second", "count", "norm", "scale", "decayed")
         #: Every tensor that `update_text` names, by its name there.
@@ -138,14 +135,23 @@ class FlatWeights:
     def copy(self) -> dict[str, Tensor]:
         """Copy all that makes the networks what they are, one row a network: weights, buffers, frozen weights."""
         return {"values": self.values.clone()} | {
-            name: torch.stack([tensor.detach() for tensor in tensors]) for name, tensors in self._others.items()
+            name: torch.stack([tensor.detach() for tensor in tensors]) for name, tensors in self._others().items()
         }
+
+    def _others(self) -> dict[str, list[Tensor]]:
+        """What the networks hold besides, as it is now: a module may put a new tensor in place of a buffer.
+
+        Of tied weights, which have two names, the second is here as well: it is the same memory.
+        """
+        states = [network.state_dict() for network in self.networks]
+        names = [name for name, value in states[0].items() if isinstance(value, Tensor) and name not in self.places]
+        return {name: [state[name] for state in states] for name in names}
 
     @torch.no_grad()
     def load(self, copy: dict[str, Tensor]) -> None:
         """Make the networks what a `copy` holds."""
         self.values.copy_(copy["values"])
-        for name, tensors in self._others.items():
+        for name, tensors in self._others().items():
             for tensor, kept in zip(tensors, copy[name], strict=True):
                 tensor.copy_(kept)
 

@@ -11,7 +11,7 @@ from typing import Any
 from isthmus.objectives import Chain, Objective, Sparse, Variational
 from isthmus.objectives.sparse import EDGE
 from isthmus.objectives.variational import LEAST, MOST
-from isthmus.training.fused.tape import Tape, Unsupported, Value
+from isthmus.training.fused.tape import Layout, Tape, Unsupported, Value
 
 #: Names of terms, by the name in the record, of shape (K,).
 Terms = dict[str, str]
@@ -120,7 +120,10 @@ def _largest(tape: Tape, objective: Sparse, h: Value) -> tuple[Value, Terms]:
 
 def _gaussian(tape: Tape, objective: Variational, h: Value) -> tuple[Value, Terms]:
     width = h.width // 2
-    z, noise, term = tape.value(width), tape.buffer("noise", width), _term(tape)
+    z, term = tape.value(width), _term(tape)
+    # While they are measured, all networks draw the same.
+    drawn = tape.buffer("drawn", width, Layout.ROWS if tape.training else Layout.SHARED)
+    noise = drawn if tape.training or tape.members == 1 else tape.buffer("noise", width)
     mean, log_variance = tape.columns(h.name, 0, width), tape.columns(h.name, width, h.width)
     held, variance, inside = tape.buffer("held", width), tape.buffer("variance", width), tape.name("inside")
     weight = 0.5 * objective.per_unit
@@ -133,7 +136,7 @@ def _gaussian(tape: Tape, objective: Variational, h: Value) -> tuple[Value, Term
     )
     tape.emit(
         # Afterwards `noise` holds what was added to the mean.
-        f"{noise}.normal_().mul_(torch.exp({held} * 0.5))",
+        f"torch.mul({drawn}.normal_(), torch.exp({held} * 0.5), out={noise})",
         f"torch.add({mean}, {noise}, out={z.name})",
     )
 

@@ -62,8 +62,9 @@ def write_step(
     Unsupported
         If a layer, a loss or the objective is of a type not covered.
     """
-    if any(type(network) is not Network for network in networks):
-        raise Unsupported
+    for network in networks:
+        if type(network) is not Network or {"encode", "decode"} & vars(network).keys():
+            raise Unsupported
     tape = Tape(weights, training)
     size = math.prod(shape)
     shared = Layout.ROWS if tape.members == 1 else Layout.SHARED
@@ -73,7 +74,7 @@ def write_step(
     tape.in_rows = _linear_layers_in_rows(networks[0], objective, last=not turned)
     seen = tape.buffer("seen", size, shared) if masked else None
     # As numbers: (rows, K), gathered from a table of that shape.
-    corrupts = _corrupts(objective)
+    corrupts = objective.corrupts()
     x = Value(tape.buffer("given", size) if corrupts else CLEAN, size, Layout.ROWS if corrupts else shared, False)
     h = _encode(tape, networks, x, seen)
     z, terms = codes.emit(tape, objective, h)
@@ -108,13 +109,6 @@ def _linear_layers_in_rows(network: Network, objective: Objective, last: bool) -
     parts = ([network.decoder] if last else []) + ([] if codes.is_plain(objective) else [network.encoder])
     found = [[module for module in part.modules() if isinstance(module, nn.Linear)] for part in parts]
     return {id(layers_[-1]) for layers_ in found if layers_}
-
-
-def _corrupts(objective: Objective) -> bool:
-    parts = getattr(objective, "objectives", None)
-    if parts is not None:
-        return any(map(_corrupts, parts))
-    return type(objective).corrupt is not Objective.corrupt
 
 
 def _encode(tape: Tape, networks: Sequence[Network], x: Value, seen: str | None) -> Value:

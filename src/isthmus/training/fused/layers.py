@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import torch
@@ -22,16 +23,27 @@ def emit(tape: Tape, module: nn.Module, x: Value) -> Value:
     Unsupported
         If the type is not known here, or hooks watch the module.
     """
+    refuse_changed(module)
     emitter = EMITTERS.get(type(module))
-    if emitter is None or module._forward_hooks or module._forward_pre_hooks or module._backward_hooks:
-        raise Unsupported
+    if emitter is None:
+        raise Unsupported(f"{type(module).__name__} is not written out")
     return emitter(tape, module, x)
+
+
+def refuse_changed(module: nn.Module) -> None:
+    """Refuse a module that does not do what its type says alone: it has hooks, or a `forward` of its own."""
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    if any(getattr(module, name, None) for name in hooks) or "forward" in vars(module):
+        raise Unsupported(f"a {type(module).__name__} has hooks, or a forward of its own")
 
 
 def linear_into(
     tape: Tape, module: nn.Linear, x: Value, y: Value, columns: int | None = None, add: bool = False
 ) -> None:
     """Write `y (+)= x W' + b`, into the first `columns` of y where these are given."""
+    refuse_changed(module)
+    if type(module) is not nn.Linear:
+        raise Unsupported
     weight, weight_grad = tape.weight(module.weight)
     bias, bias_grad = (None, None) if module.bias is None else tape.weight(module.bias)
     in_columns = y.layout is Layout.COLUMNS
@@ -134,10 +146,10 @@ def _elementwise(forward: str, backward: str, from_output: bool) -> Emitter:
     """
 
     def write(tape: Tape, module: nn.Module, x: Value) -> Value:
-        numbers = {k: repr(v) for k, v in vars(module).items() if isinstance(v, (int, float, str))}
-        if any(isinstance(v, float) and v < 0 for v in vars(module).values()):
-            # Slopes below zero: the gradient no longer follows from the output.
-            raise Unsupported
+        given = {name: value for name, value in vars(module).items() if isinstance(value, (Real, str))}
+        if any(isinstance(value, Real) and value < 0 for value in given.values()):
+            raise Unsupported("with a slope below zero the gradient no longer follows from the output")
+        numbers = {name: repr(v) if isinstance(v, str) else repr(float(v)) for name, v in given.items()}
         if from_output and x.fresh:
             y = Value(x.name, x.width, x.layout, x.wanted)
         else:
@@ -163,15 +175,16 @@ def _identity(tape: Tape, module: nn.Module, x: Value) -> Value:
 
 
 def _dropout(tape: Tape, module: nn.Dropout, x: Value) -> Value:
-    if not tape.training or module.p == 0:
+    share = float(module.p)
+    if not tape.training or share == 0:
         return x
-    if module.p >= 1:
+    if share >= 1:
         raise Unsupported
     if x.layout is Layout.SHARED:
         raise Unsupported
     kept = tape.like(x, "kept")
     y = tape.value(x.width, x.layout, x.wanted)
-    keep = 1 - module.p
+    keep = 1 - share
     tape.emit(f"{kept}.bernoulli_({keep!r}).mul_({1 / keep!r})", f"torch.mul({x.name}, {kept}, out={y.name})")
 
     def back() -> None:
@@ -192,7 +205,8 @@ def _layer_norm(tape: Tape, module: nn.LayerNorm, x: Value) -> Value:
     normal, mean, inverse = tape.name("normal"), tape.name("mean"), tape.name("inverse")
     y = tape.value(x.width)
     tape.emit(
-        f"{normal}, {mean}, {inverse} = torch.native_layer_norm({x.name}, [{x.width}], None, None, {module.eps!r})",
+        f"{normal}, {mean}, {inverse} = "
+        f"torch.native_layer_norm({x.name}, [{x.width}], None, None, {float(module.eps)!r})",
         f"torch.addcmul({bias}, {normal}, {weight}, out={y.name})",
     )
 

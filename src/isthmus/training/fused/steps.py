@@ -12,7 +12,8 @@ from torch import Tensor
 from isthmus.data import Prepared, Rows
 from isthmus.networks import Network
 from isthmus.objectives import Loss, Objective
-from isthmus.training.eager import NORM, TOTAL, fixed_noise
+from isthmus.training.drawing import fixed_draws
+from isthmus.training.eager import NORM, TOTAL
 from isthmus.training.fused.dense import CLEAN, NORMS, SAMPLE, Written, write_step
 from isthmus.training.fused.tape import Unsupported
 from isthmus.training.program import compile_function
@@ -159,7 +160,8 @@ class FusedSteps:
         sums = {name: program.tape.fixed[buffer] for name, buffer in program.written.sums.items()}
         for total in sums.values():
             total.zero_()
-        self._run(program, rows, len(index), [index], [0.0], fixed_noise(self.generator, index))
+        with fixed_draws(self.generator, index, not self.objective.is_plain()) as generator:
+            self._run(program, rows, len(index), [index], [0.0], generator)
         return self._with_total(sums)
 
     def _with_total(self, sums: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -194,6 +196,8 @@ class FusedSteps:
             seen = named[program.written.seen]
             seen.copy_(batch.mask.view(seen.shape))
         if generator is not None:
-            for given in named[program.written.given]:
-                corrupted = self.objective.corrupt(batch.x, batch.mask, generator)
-                given.copy_(corrupted.reshape(given.shape))
+            # While they are measured, all networks see the same.
+            buffers = named[program.written.given]
+            for given in buffers if program is self._training else [buffers]:
+                corrupted = self.objective.corrupt(batch.x.clone(), batch.mask, generator)
+                given.copy_(corrupted.reshape(each, -1))
