@@ -61,8 +61,21 @@ def _about(config: Mapping[str, Any], record: Mapping[str, Any]) -> list[tuple[s
         ("rows fitted on", config.get("n_rows")),
         ("saved", config.get("created")),
         ("training ended by", record.get("stopped_")),
+        *_members(config.get("chosen", {}), record),
     ]
     return [(name, value) for name, value in facts if value is not None]
+
+
+def _members(chosen: Mapping[str, Any], record: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Say of several networks which gives the codes, and how far these agree."""
+    if chosen.get("members", 1) == 1:
+        return []
+    stability = record.get("stability_") or {}
+    mean = stability.get("mean")
+    return [
+        ("codes are those of member", record.get("best_member_")),
+        ("agreement of the members' codes", None if mean is None else f"{mean:.3f} (1: the same but for a turn)"),
+    ]
 
 
 def _schema(schema: Mapping[str, Any]) -> list[tuple[str, Any]]:

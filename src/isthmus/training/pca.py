@@ -112,7 +112,7 @@ def principal_components(
     else:
         wanted = n if by_gram else max(2 * most, int(SAMPLE / size))
         x = _flat(rows, _some_rows(n, wanted, generator)).float()
-        mean, values, vectors = _by_gram(x) if by_gram else _randomised(x, most, generator)
+        mean, values, vectors = _by_gram(x, most) if by_gram else _randomised(x, most, generator)
     all_known = by_covariance or by_gram
     total = values.clamp(min=0).sum() if all_known else _total_variance(rows, mean, generator)
     values = values.clamp(min=0)
@@ -155,16 +155,17 @@ def _by_covariance(rows: Rows, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return mean, values.flip(0), vectors.T.flip(0)
 
 
-def _by_gram(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Fewer rows than columns: eigenvectors of the Gram matrix."""
+def _by_gram(x: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Fewer rows than columns: eigenvectors of the Gram matrix; all variances, and the first components."""
     x = x.double().cpu()
     mean = x.mean(0)
     x = x - mean
     values, vectors = torch.linalg.eigh(x @ x.T)
     values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)
     known = values > values.max() * 1e-12
-    components = (vectors[:, known] / values[known].sqrt()).T @ x
-    return mean, values[known] / len(x), components
+    values, vectors = values[known], vectors[:, known]
+    components = (vectors[:, :most] / values[:most].sqrt()).T @ x
+    return mean, values / len(x), components
 
 
 def _randomised(x: Tensor, most: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
