@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import tempfile
 import time
@@ -28,7 +27,7 @@ from typing import Any
 from engine_parts import growth, reaching, shares
 from engine_parts.contenders import CONTENDERS, Contender
 from engine_parts.environment import ROOT, Environment, here, with_peers
-from engine_parts.jobs import NETWORKS
+from engine_parts.jobs import NETWORKS, finite
 from rich.console import Console
 
 
@@ -99,15 +98,6 @@ def measured(arguments: argparse.Namespace, environment: Environment, folder: Pa
         figures["shares"] = results
         figures["bars"] = shares.bars(results, console)
     return figures
-
-
-def finite(figures: Any) -> Any:
-    """The same with null for what is not finite (a loss never reached), as JSON has it."""
-    if isinstance(figures, dict):
-        return {name: finite(value) for name, value in figures.items()}
-    if isinstance(figures, list | tuple):
-        return [finite(value) for value in figures]
-    return None if isinstance(figures, float) and not math.isfinite(figures) else figures
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import math
 import subprocess
 import sys
 import time
@@ -101,18 +100,10 @@ def about(device: str) -> dict[str, str]:
     return facts
 
 
-def finite(figures: Any) -> Any:
-    """The same with null for what is not finite, as JSON has it."""
-    if isinstance(figures, dict):
-        return {name: finite(value) for name, value in figures.items()}
-    if isinstance(figures, list | tuple):
-        return [finite(value) for value in figures]
-    return None if isinstance(figures, float) and not math.isfinite(figures) else figures
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print; gives the exit status."""
     # Not before it is known that there is a GPU: a Python that has PyTorch alone gets as far as that.
+    from engine_parts.jobs import finite
     from gpu_parts import correctness, rates, throughput
     from gpu_parts.cases import FULL, TINY
     from rich.console import Console

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -137,3 +138,12 @@ def save_rows(folder: Path, name: str, X: np.ndarray) -> str:
 
 def median(values: Sequence[float]) -> float:
     return float(np.median(values)) if len(values) else float("nan")
+
+
+def finite(figures: Any) -> Any:
+    """The same with null for what is not finite (a loss never reached), as JSON has it."""
+    if isinstance(figures, dict):
+        return {name: finite(value) for name, value in figures.items()}
+    if isinstance(figures, list | tuple):
+        return [finite(value) for value in figures]
+    return None if isinstance(figures, float) and not math.isfinite(figures) else figures

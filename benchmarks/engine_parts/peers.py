@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
+from typing import Any
 
 import torch
-from engine_parts.jobs import BATCH, RATE, Job, Reached
+from engine_parts.jobs import BATCH, RATE, Job, Network, Reached
 from engine_parts.plain import dense, held_loss, network_of
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -57,24 +58,15 @@ def pyod(job: Job) -> int:
     return len(job.X) // BATCH * BATCH * job.epochs
 
 
-def pythae(job: Job) -> int:
-    """pythae's AE by its TrainingPipeline, with the same layers as encoder and decoder.
-
-    It sums the error over columns (Adam hardly minds), copies the model after each epoch that was the best so far,
-    and writes the final model to a folder.
-    """
-    from pythae.models import AE, AEConfig
+def pythae_pair(network: Network) -> tuple[Any, Any]:
+    """Make encoder and decoder of a network's layers, in pythae's classes; its log is silenced."""
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
-    from pythae.pipelines import TrainingPipeline
-    from pythae.trainers import BaseTrainerConfig
-    from pythae.trainers.training_callbacks import TrainingCallback
 
     for name in list(logging.root.manager.loggerDict):
         if name.startswith("pythae"):
             logging.getLogger(name).setLevel(logging.ERROR)
-    sizes, depth = job.network.sizes, len(job.network.encoder)
-    watch = job.watch
+    sizes, depth = network.sizes, len(network.encoder)
 
     class Encoder(BaseEncoder):
         def __init__(self) -> None:
@@ -91,6 +83,23 @@ def pythae(job: Job) -> int:
 
         def forward(self, z: torch.Tensor) -> ModelOutput:
             return ModelOutput(reconstruction=self.layers(z))
+
+    return Encoder(), Decoder()
+
+
+def pythae(job: Job) -> int:
+    """pythae's AE by its TrainingPipeline, with the same layers as encoder and decoder.
+
+    It sums the error over columns (Adam hardly minds), copies the model after each epoch that was the best so far,
+    and writes the final model to a folder.
+    """
+    from pythae.models import AE, AEConfig
+    from pythae.pipelines import TrainingPipeline
+    from pythae.trainers import BaseTrainerConfig
+    from pythae.trainers.training_callbacks import TrainingCallback
+
+    encoder, decoder = pythae_pair(job.network)
+    sizes, watch = job.network.sizes, job.watch
 
     class Watching(TrainingCallback):
         def on_log(self, training_config: BaseTrainerConfig, logs: dict[str, float], **kwargs: object) -> None:
@@ -111,7 +120,7 @@ def pythae(job: Job) -> int:
             no_cuda=True,
             seed=0,
         )
-        model = AE(AEConfig(input_dim=(sizes[0],), latent_dim=job.network.code), Encoder(), Decoder())
+        model = AE(AEConfig(input_dim=(sizes[0],), latent_dim=job.network.code), encoder, decoder)
         pipeline = TrainingPipeline(model=model, training_config=config)
         held = None if watch is None else watch.held
         pipeline(train_data=job.X, eval_data=held, callbacks=None if watch is None else [Watching()])

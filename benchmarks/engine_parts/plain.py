@@ -6,7 +6,7 @@ Each takes a job, does one whole fit, and gives the number of rows that passed t
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -27,15 +27,17 @@ class Products:
     Every layer reads and writes its own buffers, which lie in the cache: no rows are fetched, nothing is added up.
     """
 
-    def __init__(self, sizes: tuple[int, ...], batch: int = BATCH):
+    def __init__(
+        self, sizes: Sequence[int], batch: int = BATCH, dtype: torch.dtype = torch.float32, device: str = "cpu"
+    ):
         generator = torch.Generator().manual_seed(0)
 
         def numbers(*shape: int) -> Tensor:
-            return torch.randn(*shape, generator=generator) / shape[-1] ** 0.5
+            return (torch.randn(*shape, generator=generator) / shape[-1] ** 0.5).to(device, dtype)
 
         pairs = list(pairwise(sizes))
         self.weights = [numbers(b, a) for a, b in pairs]
-        self.gradients = [torch.empty(b, a) for a, b in pairs]
+        self.gradients = [torch.empty_like(weight) for weight in self.weights]
         self.values = [numbers(batch, width) for width in sizes]
         self.errors = [numbers(batch, width) for width in sizes]
 

@@ -12,6 +12,7 @@ import tempfile
 import numpy as np
 import torch
 from engine_parts.jobs import Network
+from engine_parts.peers import pythae_pair
 from engine_parts.plain import dense
 from gpu_parts.cases import RATE
 from torch import nn
@@ -21,31 +22,8 @@ from torch.utils.data import DataLoader, TensorDataset
 def pythae(network: Network, X: np.ndarray, epochs: int, batch: int, device: str) -> None:
     """pythae's AE by its TrainingPipeline; it sums the error over columns, and writes the model to a folder."""
     from pythae.models import AE, AEConfig
-    from pythae.models.base.base_utils import ModelOutput
-    from pythae.models.nn import BaseDecoder, BaseEncoder
     from pythae.pipelines import TrainingPipeline
     from pythae.trainers import BaseTrainerConfig
-
-    for name in list(logging.root.manager.loggerDict):
-        if name.startswith("pythae"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-    sizes, depth = network.sizes, len(network.encoder)
-
-    class Encoder(BaseEncoder):
-        def __init__(self) -> None:
-            BaseEncoder.__init__(self)
-            self.layers = dense(sizes[: depth + 1], depth)
-
-        def forward(self, x: torch.Tensor) -> ModelOutput:
-            return ModelOutput(embedding=self.layers(x))
-
-    class Decoder(BaseDecoder):
-        def __init__(self) -> None:
-            BaseDecoder.__init__(self)
-            self.layers = dense(sizes[depth:], len(sizes) - 1 - depth)
-
-        def forward(self, z: torch.Tensor) -> ModelOutput:
-            return ModelOutput(reconstruction=self.layers(z))
 
     with tempfile.TemporaryDirectory() as folder:
         config = BaseTrainerConfig(
@@ -58,7 +36,7 @@ def pythae(network: Network, X: np.ndarray, epochs: int, batch: int, device: str
             no_cuda=device == "cpu",
             seed=0,
         )
-        model = AE(AEConfig(input_dim=(sizes[0],), latent_dim=network.code), Encoder(), Decoder())
+        model = AE(AEConfig(input_dim=(network.sizes[0],), latent_dim=network.code), *pythae_pair(network))
         TrainingPipeline(model=model, training_config=config)(train_data=X)
 
 

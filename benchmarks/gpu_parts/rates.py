@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 from engine_parts.jobs import median
+from engine_parts.plain import Products
 from gpu_parts.cases import Case
 from gpu_parts.watch import first_line, seconds_of
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from torch import Tensor
 
 #: How products are taken, and in which dtype and setting of torch's.
 MODES: dict[str, tuple[torch.dtype, str]] = {
@@ -66,28 +66,8 @@ def _square(side: int, dtype: torch.dtype, device: str) -> float:
     return seconds_of(lambda: torch.mm(a, b, out=out), device)
 
 
-class Products:
-    """The products of one step and nothing else, into buffers that are there already."""
-
-    def __init__(self, sizes: Sequence[int], batch: int, dtype: torch.dtype, device: str):
-        def numbers(*shape: int) -> Tensor:
-            return (torch.randn(*shape, device=device) / shape[-1] ** 0.5).to(dtype)
-
-        pairs = list(pairwise(sizes))
-        self.weights = [numbers(b, a) for a, b in pairs]
-        self.gradients = [torch.empty_like(weight) for weight in self.weights]
-        self.values = [numbers(batch, width) for width in sizes]
-        self.errors = [numbers(batch, width) for width in sizes]
-
-    def step(self) -> None:
-        """Forward, then the weights' and the inputs' gradients; the first layer's inputs need none."""
-        weights, values, errors = self.weights, self.values, self.errors
-        for i, weight in enumerate(weights):
-            torch.mm(values[i], weight.t(), out=values[i + 1])
-        for i in range(len(weights) - 1, -1, -1):
-            torch.mm(errors[i + 1].t(), values[i], out=self.gradients[i])
-            if i:
-                torch.mm(errors[i + 1], weights[i], out=errors[i])
+class Graphed(Products):
+    """The products of some steps, as many as a graph holds."""
 
     def steps(self) -> None:
         """As many as a graph holds."""
@@ -136,7 +116,7 @@ def products(
             row["operations"] = operations(network.sizes)
             try:
                 with _as(mode) as dtype:
-                    work = Products(network.sizes, batch, dtype, device)
+                    work = Graphed(network.sizes, batch, dtype, device)
                     row["samples"] = STEPS * batch / seconds_of(in_graph(work.steps, device), device)
             except Exception as error:
                 row |= {"samples": float("nan"), "error": first_line(error)}
