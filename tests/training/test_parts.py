@@ -97,6 +97,7 @@ def test_layer_norms_are_those_of_the_gradients():
     net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
     weights = FlatWeights([net])
     net(torch.ones(2, 3)).sum().backward()
+    weights.gather_gradients()
     expected = torch.cat([p.grad.flatten() for p in net[0].parameters()]).norm()
     weights.step(0.1, 0.0, clip=0.01)  # the norms are those before they were clipped
     assert layer_norms(weights)["0"] == pytest.approx(float(expected), rel=1e-5)

@@ -46,8 +46,9 @@ def test_steps_are_those_of_torch(members, clip):
             torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
             optimizer.step()
     for _ in range(4):
-        weights.grads.zero_()
+        weights.forget_gradients()
         torch.stack([loss_of(network, x) for network in networks]).sum().backward()
+        weights.gather_gradients()
         weights.step(0.01, 0.3, clip)
     assert not torch.equal(weights.values, start)
     for ours, other in zip(networks, theirs, strict=True):

@@ -78,7 +78,7 @@ class GraphSteps:
         """Lay the epoch out on the device, and give the replay of a step of this size of batch."""
         key = (id(base), each)
         if key not in self._replays:
-            self._lay_out(base, sample)
+            self._lay_out(base)
         device = order.device
         self._order[: len(order)] = order
         if where is not None:
@@ -92,7 +92,7 @@ class GraphSteps:
         self._at.zero_()
         return self._replays[key]
 
-    def _lay_out(self, base: DenseRows, sample: Tensor | None) -> None:
+    def _lay_out(self, base: DenseRows) -> None:
         """Make room on the device for the order and the rates of an epoch."""
         if getattr(self, "_base", None) is base:
             return
@@ -107,7 +107,7 @@ class GraphSteps:
     def _capture(self, base: DenseRows, each: int, sample: Tensor | None) -> Callable[[], object]:
         """Capture a step; the steps that this takes leave no trace."""
         weights = self.weights
-        kept, moments = weights.copy(), {name: tensor.clone() for name, tensor in weights.moments().items()}
+        before = weights.snapshot()
         offsets = torch.arange(each, device=self._order.device)
         x = base.x.new_empty(each, *base.shape)
         mask = None if base.mask is None else base.mask.new_empty(each, *base.shape)
@@ -125,9 +125,7 @@ class GraphSteps:
         try:
             return step if weights.values.device.type != "cuda" else self._graph_of(step)
         finally:
-            weights.load(kept)
-            for name, tensor in weights.moments().items():
-                tensor.copy_(moments[name])
+            weights.roll_back(before)
             self.eager.generator.set_state(noise)
 
     def _graph_of(self, step: Callable[[], None]) -> Callable[[], object]:

@@ -111,7 +111,7 @@ class Loop:
             try:
                 if begin and not resumed:
                     self._begin()
-                self._good = state.snapshot()
+                self._good = state.weights.snapshot()
                 if state.epoch >= self.plan.max_epochs and not state.finished:
                     state.finished = "max_epochs"
                 while not state.finished:
@@ -173,7 +173,7 @@ class Loop:
         state, plan = self.state, self.plan
         start = time.perf_counter()
         if self._is_boundary():
-            self._good = state.snapshot()
+            self._good = state.weights.snapshot()
         self._mode(training=True)
         parts = self._steps()
         self._mode(training=False)
@@ -232,7 +232,7 @@ class Loop:
                 totals = {name: totals.get(name, 0.0) + value for name, value in read.items() if name != NORM}
                 kept += len(block)
                 if not last:
-                    self._good = state.snapshot()
+                    self._good = state.weights.snapshot()
             else:
                 self._step_back()
         if not kept:
@@ -251,7 +251,7 @@ class Loop:
                 f"(it began at {self.plan.learning_rate:.2g}), scaling='standard' or 'quantile', or look for "
                 "extreme values in the data."
             )
-        state.roll_back(self._good)
+        state.weights.roll_back(self._good)
         state.rate_factor *= ROLLBACK_RATE
         _warn(
             f"The loss was not finite in {where}: went back to the last good step and lowered the learning rate "

@@ -89,17 +89,6 @@ class TrainingState:
             if back:
                 self.best_epochs[j], self.best_losses[j] = 0, self.start_losses[j]
 
-    def snapshot(self) -> tuple[Weights, Weights]:
-        """Copy of the weights and the optimiser's memory."""
-        return self.weights.copy(), {name: tensor.clone() for name, tensor in self.weights.moments().items()}
-
-    def roll_back(self, snapshot: tuple[Weights, Weights]) -> None:
-        """Return to a snapshot."""
-        weights, moments = snapshot
-        self.weights.load(weights)
-        for name, tensor in self.weights.moments().items():
-            tensor.copy_(moments[name])
-
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state by name: weights, the best weights, the optimiser, the random generators."""
         out = {f"network/{k}": v for k, v in self.weights.copy().items()}
@@ -123,7 +112,7 @@ class TrainingState:
         for name, tensor in tensors.items():
             group, _, rest = name.partition("/")
             groups.setdefault(group, {})[rest] = tensor
-        self.roll_back((groups["network"], groups["optimizer"]))
+        self.weights.roll_back((groups["network"], groups["optimizer"]))
         device = self.weights.values.device
         self.best = {k: v.to(device) for k, v in groups.get("best", {}).items()}
         self.start = {k: v.to(device) for k, v in groups.get("start", {}).items()}

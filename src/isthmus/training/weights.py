@@ -44,8 +44,7 @@ UPDATE_SIGNATURE = (
 class FlatWeights:
     """The trainable weights of K networks of one architecture as a tensor (K, P), their gradients, and AdamW's moments.
 
-    The networks' parameters become views of it, and their `grad` views of the gradients. Backward may add to these,
-    once they are zeroed, or make gradients of its own, which are gathered.
+    The networks' parameters become views of it. Backward makes gradients of its own, which are gathered.
 
     Parameters
     ----------
@@ -85,7 +84,6 @@ class FlatWeights:
                 view = _as(parameter, flat)
                 view.copy_(parameter.detach())
                 parameter.data = view
-                parameter.grad = _as(parameter, self.grads[j, place])
         self._parameters = [(own[name], place) for own in named for name, place in self.places.items()]
         self.decayed = self.values[:, : sum(named[0][name].numel() for name in order if decays[name])]
         names = ("values", "grads", "first", "second", "count", "norm", "scale", "decayed")
@@ -165,6 +163,17 @@ class FlatWeights:
     def moments(self) -> dict[str, Tensor]:
         """The optimiser's memory by name."""
         return {"first": self.first, "second": self.second, "count": self.count}
+
+    def snapshot(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Copy the networks and the optimiser's memory."""
+        return self.copy(), {name: tensor.clone() for name, tensor in self.moments().items()}
+
+    def roll_back(self, snapshot: tuple[dict[str, Tensor], dict[str, Tensor]]) -> None:
+        """Return to a snapshot."""
+        networks, moments = snapshot
+        self.load(networks)
+        for name, tensor in self.moments().items():
+            tensor.copy_(moments[name])
 
 
 @lru_cache

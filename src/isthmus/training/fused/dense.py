@@ -73,12 +73,12 @@ def write_step(
     turned = tape.members > 1 and size <= FEW and not masked
     tape.in_rows = _linear_layers_in_rows(networks[0], objective, last=not turned)
     seen = tape.buffer("seen", size, shared) if masked else None
-    # As numbers: (rows, K), gathered from a table of that shape.
     corrupts = objective.corrupts()
     x = Value(tape.buffer("given", size) if corrupts else CLEAN, size, Layout.ROWS if corrupts else shared, False)
     h = _encode(tape, networks, x, seen)
     z, terms = codes.emit(tape, objective, h)
     output = _decode(tape, networks, z, size)
+    # SAMPLE is gathered as (rows, K).
     if turned and output.layout is Layout.COLUMNS:
         target = tape.buffer("target", size, Layout.SHARED_COLUMNS)
         tape.emit(f"{target}.copy_({tape.turned(CLEAN)})")

@@ -83,7 +83,8 @@ class Program:
 class FusedSteps:
     """Steps of dense networks, forward and backward written out into buffers that are made once.
 
-    The numbers are those of autograd up to rounding, and the random ones those that it would draw, but for dropout.
+    The numbers are those of autograd up to rounding, and the random ones those that it would draw, but for dropout and
+    for what the codes of several networks draw.
 
     Parameters
     ----------
