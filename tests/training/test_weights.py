@@ -85,13 +85,15 @@ def test_a_copy_brings_back_weights_buffers_and_frozen_weights():
         assert torch.equal(tensor, before[name]), name
 
 
-def test_torchscript_and_python_run_the_same_text():
+@pytest.mark.parametrize("on_cpu", [True, False])
+def test_torchscript_and_python_run_the_same_text(on_cpu):
     """In TorchScript a call that is dropped as without effect would leave the weights where they are."""
     ends = []
     for plain in (True, False):
         weights = FlatWeights([make_network()])
         weights.grads.fill_(0.5)
-        text, signature = update_text(1, True), ", ".join(f"{n}: Tensor" for n in weights.tensors) + ", rate: float, "
+        signature = ", ".join(f"{n}: Tensor" for n in weights.tensors) + ", rate: float, "
+        text = update_text(1, True, on_cpu)
         if plain:
             body = "\n".join("    " + line for line in text.splitlines())
             run = _plain("update", f"def update({signature}{UPDATE_SIGNATURE}) -> None:\n{body}\n")

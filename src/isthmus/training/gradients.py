@@ -13,10 +13,12 @@ def layer_norms(weights: FlatWeights) -> dict[str, float]:
     Parameters
     ----------
     weights : FlatWeights
-        After a step, which left the gradients scaled to the norm that was allowed; the norms are those before.
+        After a step, which may have scaled the gradients to the norm that was allowed; the norms are those before.
     """
     squares = torch.stack([weights.grads[0, place].norm() for place in weights.places.values()]).double().square()
-    by_name = dict(zip(weights.places, (squares * weights.scale[0].double().square()).tolist(), strict=True))
+    total = squares.sum()
+    before = weights.norm[0].double().square() / total if total > 0 else total
+    by_name = dict(zip(weights.places, (squares * before).tolist(), strict=True))
     layers: dict[str, float] = {}
     for name, parameter in weights.networks[0].named_parameters():
         if parameter.requires_grad:

@@ -144,13 +144,16 @@ def _by_covariance(rows: Rows, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     # Rounding of float32 is far below what many columns leave unexplained, and the products cost half.
     dtype = torch.float64 if len(mean) <= FEW_COLUMNS else torch.float32
     parts = torch.arange(len(mean)).tensor_split(min(8, math.ceil(len(mean) / 64)))
+    near = mean.to(dtype)
     for block in blocks:
-        centred = (_flat(rows, block).cpu() - mean).to(dtype)
+        centred = _flat(rows, block).cpu().to(dtype) - near
         for part in parts:
             first, stop = int(part[0]), int(part[-1]) + 1
             # The upper triangle alone: the lower is its mirror image.
             covariance[first:stop, first:] += centred[:, first:stop].T @ centred[:, first:]
     covariance = covariance.triu() + covariance.triu(1).T
+    slip = mean - near
+    covariance -= len(index) * slip.outer(slip)
     values, vectors = torch.linalg.eigh(covariance / len(index))
     return mean, values.flip(0), vectors.T.flip(0)
 

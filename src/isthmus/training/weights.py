@@ -15,21 +15,26 @@ from isthmus.training.program import compile_function
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
-def update_text(members: int, decays: bool) -> str:
+def update_text(members: int, decays: bool, on_cpu: bool) -> str:
     """Statements that clip the gradient's norm, decay and step: the same text for every path through training.
 
-    The norm of a single network's gradient is handed to the fused step as a scale; with several, each one's gradient
-    is scaled before.
+    A processor looks at the norm, and passes over the gradients only where they are to be clipped. An accelerator would
+    have to wait for it: there the fused step divides by the scale, or, with several networks, a pass before it.
     """
-    clip = "torch.linalg.vector_norm(grads, 2, [1], out=norm)\nscale.copy_(norm).clamp_(min=clip).div_(clip)\n"
+    by_step = not on_cpu and members == 1
+    clip = "torch.linalg.vector_norm(grads, 2, [1], out=norm)\n"
+    scale, divide = "scale.copy_(norm).clamp_(min=clip).div_(clip)\n", "grads.div_(scale_column)\n"
+    if on_cpu:
+        clip += f"if float({'norm' if members == 1 else 'norm.max()'}) > clip:\n    {scale}    {divide}"
+    else:
+        clip += scale + ("" if by_step else divide)
     return (
         clip
-        + ("grads.div_(scale_column)\n" if members > 1 else "")
         + ("decayed.mul_(1.0 - rate * decay)\n" if decays else "")
         + "count.add_(1.0)\n"
         + "torch.ops.aten._fused_adamw_(all_values, all_grads, all_first, all_second, [], all_counts, lr=rate, "
         + f"beta1={BETA1}, beta2={BETA2}, weight_decay=0.0, eps={EPSILON}, amsgrad=False, maximize=False, "
-        + f"grad_scale={'one_scale' if members == 1 else 'None'})\n"
+        + f"grad_scale={'one_scale' if by_step else 'None'})\n"
     )
 
 
@@ -96,6 +101,11 @@ class FlatWeights:
     def __len__(self) -> int:
         return len(self.networks)
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether looking at a number costs no wait."""
+        return self.values.device.type == "cpu"
+
     def gather_gradients(self) -> None:
         """Bring the gradients that backward left with the parameters into the one buffer."""
         pieces = []
@@ -127,7 +137,8 @@ class FlatWeights:
         decay, clip : float
             Decoupled decay of the matrices, and the largest norm of a network's gradient.
         """
-        update = _update(tuple(self.tensors), "Tensor" if isinstance(rate, Tensor) else "float", len(self), decay > 0)
+        kind = "Tensor" if isinstance(rate, Tensor) else "float"
+        update = _update(tuple(self.tensors), kind, len(self), decay > 0, self.on_cpu)
         update(*self.tensors.values(), rate, *self.update_arguments(decay, clip))
 
     def copy(self) -> dict[str, Tensor]:
@@ -177,9 +188,9 @@ class FlatWeights:
 
 
 @lru_cache
-def _update(names: tuple[str, ...], rate: str, members: int, decays: bool) -> Callable[..., Any]:
+def _update(names: tuple[str, ...], rate: str, members: int, decays: bool, on_cpu: bool) -> Callable[..., Any]:
     signature = ", ".join(f"{name}: Tensor" for name in names) + f", rate: {rate}, " + UPDATE_SIGNATURE
-    return compile_function("update", signature, update_text(members, decays))
+    return compile_function("update", signature, update_text(members, decays, on_cpu))
 
 
 def _as(parameter: nn.Parameter, flat: Tensor) -> Tensor:

@@ -86,9 +86,9 @@ def write_step(
     else:
         target, output = CLEAN, tape.as_rows(output)
         sample = tape.view(SAMPLE, "column", lambda table: table.t()[:, :, None])
-    total = losses.emit(tape, loss, output, losses.Target(target, seen, sample if sampled else None, size))
-    sums = {}
-    for name, term in {RECONSTRUCTION: total, **terms}.items():
+    summed = losses.emit(tape, loss, output, losses.Target(target, seen, sample if sampled else None, size))
+    sums = {RECONSTRUCTION: summed}
+    for name, term in terms.items():
         sums[name] = tape.hold("sum", weights.values.new_zeros(tape.members))
         tape.emit(f"{sums[name]}.add_({term})")
     if training:
@@ -98,7 +98,7 @@ def write_step(
         _gather_gradients(tape)
         tape.fixed |= weights.tensors
         tape.fixed[NORMS] = torch.zeros_like(weights.norm)
-        tape.emit(*update_text(tape.members, decays).splitlines(), f"{NORMS}.add_(norm)")
+        tape.emit(*update_text(tape.members, decays, weights.on_cpu).splitlines(), f"{NORMS}.add_(norm)")
     return Written(tape, seen, SAMPLE if sampled else None, x.name, sums)
 
 

@@ -57,7 +57,7 @@ def linear_into(
     if in_columns and x.layout is Layout.SHARED and tape.members > 1 and not add:
         _stacked(tape, weight, bias, x, y)
     else:
-        _products(tape, weight, bias, part(y.name), rows_of_x, in_columns, add)
+        _products(tape, weight, bias, part(y.name), rows_of_x, in_columns, y, add)
 
     def backward() -> None:
         if y.grad is None:
@@ -67,7 +67,11 @@ def linear_into(
             tape.product(_stack(tape, weight_grad), _stack(tape, grad), x.name, y.factor)
         else:
             tape.product(weight_grad, grad if in_columns else tape.turned(grad), rows_of_x, y.factor)
-        if bias_grad is not None:
+        if bias_grad is not None and y.factor is not None and not in_columns:
+            # A product, so that the factor is multiplied in on the way.
+            ones = tape.view(grad, "ones", lambda tensor: tensor.new_ones(len(tensor), 1, tensor.shape[1]))
+            tape.product(bias_grad, ones, grad, y.factor)
+        elif bias_grad is not None:
             out = tape.turned(bias_grad) if in_columns else bias_grad
             tape.emit(f"torch.sum({grad}, [{2 if in_columns else 1}], True, out={out})")
             if y.factor is not None:
@@ -92,7 +96,9 @@ def _rows_of(tape: Tape, x: Value) -> str:
     return x.name
 
 
-def _products(tape: Tape, weight: str, bias: str | None, out: str, rows_of_x: str, in_columns: bool, add: bool) -> None:
+def _products(
+    tape: Tape, weight: str, bias: str | None, out: str, rows_of_x: str, in_columns: bool, y: Value, add: bool
+) -> None:
     """Write the product of each member."""
     if in_columns:
         first, second = weight, rows_of_x[:-2] if rows_of_x.endswith("_t") else tape.turned(rows_of_x)
@@ -103,8 +109,10 @@ def _products(tape: Tape, weight: str, bias: str | None, out: str, rows_of_x: st
         tape.product(out, first, second, add=add)
         if bias is not None:
             tape.emit(f"{out}.add_({bias})")
+        y.affine = None
     else:
         tape.emit(f"torch.baddbmm({bias}, {first}, {second}, out={out})")
+        y.affine = (bias, first, second) if out == y.name else None
 
 
 def _stack(tape: Tape, name: str) -> str:

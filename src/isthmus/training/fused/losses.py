@@ -38,9 +38,10 @@ class Target:
         return [name for name in (self.seen, self.sample) if name is not None]
 
 
-#: Writes the sum of the losses of all cells into the first name, of shape (K,), and the gradient of that sum, up to the
-#: factor returned, into the second.
-Writer = Callable[[Tape, Value, Target, str, str], float]
+#: Writes the sum of the losses of all cells, or the root of it, into the first name, of shape (K,); and the gradient of
+#: that sum, up to a factor, into the second; that is the output's own buffer where it holds the difference already.
+#: Gives the factor, and whether the first is the root.
+Writer = Callable[[Tape, Value, Target, str, str], tuple[float, bool]]
 
 
 def emit(tape: Tape, loss: Loss, output: Value, target: Target) -> str:
@@ -49,13 +50,14 @@ def emit(tape: Tape, loss: Loss, output: Value, target: Target) -> str:
     Returns
     -------
     str
-        Name of the loss, of shape (K,).
+        Name of the sum over batches of the loss, of shape (K,).
     """
     writer = WRITERS.get(type(loss))
     if writer is None:
         raise Unsupported
     total = tape.hold("loss", tape.weights.values.new_zeros(tape.members))
-    grad = tape.like(output, "g")
+    starts_from_target = output.affine is not None and type(loss) in OF_DIFFERENCE
+    grad = output.name if starts_from_target else tape.like(output, "g")
     if target.weights:
         target.count = tape.name("count")
         each = 1 if target.seen is not None else target.width
@@ -71,40 +73,61 @@ def emit(tape: Tape, loss: Loss, output: Value, target: Target) -> str:
             f"{divided}.copy_({of}).div_({column})",
         )
         target = replace(target, **{share: divided})
-    slope = writer(tape, output, target, total, grad)
+    if starts_from_target:
+        _product_onto_target(tape, output, target)
+    slope, is_root = writer(tape, output, target, total, grad)
+    mean = "1.0" if target.weights else tape.constant(lambda rows: 1 / (rows * target.width))
+    summed = tape.hold("sum", tape.weights.values.new_zeros(tape.members))
+    # One small operator in place of three: after large products each finds its code out of the cache.
+    tape.emit(
+        f"{summed}.addcmul_({total}, {total}, value={mean})" if is_root else f"{summed}.add_({total}, alpha={mean})"
+    )
     if not target.weights:
-        mean = tape.constant(lambda rows: 1 / (rows * target.width))
-        tape.emit(f"{total}.mul_({mean})")
         output.factor = tape.constant(lambda rows: slope / (rows * target.width))
     else:
         output.factor = None if slope == 1.0 else tape.constant(lambda rows: slope)
     output.grad = grad
-    return total
+    return summed
+
+
+def _product_onto_target(tape: Tape, output: Value, target: Target) -> None:
+    """Let the last product add to the bias less the target: one pass over the batch less than to subtract later."""
+    bias, first, second = output.affine or ("", "", "")
+    y = output.name
+    tape.forward.remove(f"torch.baddbmm({bias}, {first}, {second}, out={y})")
+    tape.emit(f"torch.sub({bias}, {target.name}, out={y})")
+    tape.product(y, first, second, add=True)
+
+
+def _subtract(tape: Tape, output: Value, target: Target, grad: str) -> None:
+    if grad != output.name:
+        tape.emit(f"torch.sub({output.name}, {target.name}, out={grad})")
 
 
 def _difference(tape: Tape, output: Value, target: Target, grad: str) -> None:
-    tape.emit(f"torch.sub({output.name}, {target.name}, out={grad})")
+    _subtract(tape, output, target, grad)
     tape.emit(*(f"{grad}.mul_({weights})" for weights in target.weights))
 
 
-def _squared(tape: Tape, output: Value, target: Target, total: str, grad: str) -> float:
+def _squared(tape: Tape, output: Value, target: Target, total: str, grad: str) -> tuple[float, bool]:
     _difference(tape, output, target, grad)
-    tape.emit(f"torch.linalg.vector_norm({grad}, 2, [1, 2], out={total})", f"{total}.square_()")
-    if target.count is not None:
-        # The weights, 0 or one over the count, were squared as well.
-        tape.emit(f"{total}.mul_({target.count})")
-    return 2.0
+    tape.emit(f"torch.linalg.vector_norm({grad}, 2, [1, 2], out={total})")
+    if target.count is None:
+        return 2.0, True
+    # The weights, 0 or one over the count, were squared as well.
+    tape.emit(f"{total}.square_().mul_({target.count})")
+    return 2.0, False
 
 
-def _absolute(tape: Tape, output: Value, target: Target, total: str, grad: str) -> float:
+def _absolute(tape: Tape, output: Value, target: Target, total: str, grad: str) -> tuple[float, bool]:
     _difference(tape, output, target, grad)
     tape.emit(f"torch.linalg.vector_norm({grad}, 1, [1, 2], out={total})", f"{grad}.sign_()")
     tape.emit(*(f"{grad}.mul_({weights})" for weights in target.weights))
-    return 1.0
+    return 1.0, False
 
 
-def _huber(tape: Tape, output: Value, target: Target, total: str, grad: str) -> float:
-    tape.emit(f"torch.sub({output.name}, {target.name}, out={grad})")
+def _huber(tape: Tape, output: Value, target: Target, total: str, grad: str) -> tuple[float, bool]:
+    _subtract(tape, output, target, grad)
     # With c the difference clamped to [-1, 1], the loss of a cell is c (difference - c / 2), and its slope c.
     spare = tape.like(output, "spare")
     tape.emit(
@@ -114,10 +137,10 @@ def _huber(tape: Tape, output: Value, target: Target, total: str, grad: str) -> 
         *(f"{name}.mul_({weights})" for name in (spare, grad) for weights in target.weights),
         f"torch.sum({spare}, [1, 2], out={total})",
     )
-    return 1.0
+    return 1.0, False
 
 
-def _cross_entropy(tape: Tape, output: Value, target: Target, total: str, grad: str) -> float:
+def _cross_entropy(tape: Tape, output: Value, target: Target, total: str, grad: str) -> tuple[float, bool]:
     # Cells outside 0..1 cost their squared distance from it besides, as the loss itself has it.
     inside, cells, outside = tape.like(output, "inside"), tape.name("cells"), tape.like(output, "spare")
     masked = [f"{cells}.mul_({weights})" for weights in target.weights]
@@ -132,8 +155,11 @@ def _cross_entropy(tape: Tape, output: Value, target: Target, total: str, grad: 
     if tape.training:
         tape.emit(f"torch.sigmoid({output.name}, out={grad})", f"{grad}.sub_({inside})")
         tape.emit(*(f"{grad}.mul_({weights})" for weights in target.weights))
-    return 1.0
+    return 1.0, False
 
+
+#: Losses that need the output's difference from the target alone.
+OF_DIFFERENCE = (SquaredError, AbsoluteError, Huber)
 
 WRITERS: dict[type[Loss], Writer] = {
     SquaredError: _squared,

@@ -53,6 +53,8 @@ class Value:
         Constant by which `grad` is still to be multiplied: the products that read it do so on the way.
     fresh : bool
         Whether a single layer reads it, which may then write over it.
+    affine : tuple of str, optional
+        Where it is no more than a bias plus a product: these three, the product's factors last.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Value:
     grad: str | None = None
     factor: str | None = None
     fresh: bool = False
+    affine: tuple[str, str, str] | None = None
 
 
 class Unsupported(Exception):
@@ -87,7 +90,7 @@ class Tape:
     fixed : dict of str to Tensor
         Tensors that do not depend on the rows of the batch.
     views : dict of str to (str, callable)
-        Names for views of buffers and fixed tensors.
+        Names for views of buffers and fixed tensors, and for constants of their size.
     factors : dict of str to callable
         Constants, from the rows of the batch.
     in_rows : set of int, optional
