@@ -15,6 +15,9 @@ from isthmus import parameters as check
 from isthmus import persistence
 from isthmus.data import Raw, as_raw
 from isthmus.exceptions import DataError, ParameterError
+from isthmus.latents import Latents
+from isthmus.ordering import Ordering
+from isthmus.probabilistic import Probabilistic
 from isthmus.training.density import CodeDensity
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from isthmus.training.pca import PrincipalComponents
 
 
-class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Codec(Latents, Ordering, Probabilistic, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """The verbs of a fitted autoencoder; a subclass fits it and sets these attributes."""
 
     kind_: str
@@ -146,9 +149,10 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return 1 - error / total
 
     def sample(self, n: int = 1, random_state: Any = None) -> Any:
-        """Make new rows: codes drawn from a Gaussian mixture on training codes, decoded.
+        """Make new rows: codes drawn, and decoded.
 
-        The number of components is chosen by BIC.
+        They are drawn from the prior of an objective that has one, else from a Gaussian mixture on training codes, whose
+        number of components is chosen by BIC.
 
         Parameters
         ----------
@@ -164,9 +168,12 @@ class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             raise ParameterError(f"n={n!r} cannot be used; expected a whole number from 1 on.")
         if not check.RANDOM(random_state):
             raise ParameterError(f"random_state={random_state!r} cannot be used; expected {check.RANDOM_WORDS}.")
-        if self._density is None:
-            self._density = CodeDensity(self._codes)
-        codes = self._density.sample(int(n), check_random_state(random_state))
+        rng = check_random_state(random_state)
+        codes = self._inference.draw(int(n), rng.randint(2**31 - 1))
+        if codes is None:
+            if self._density is None:
+                self._density = CodeDensity(self._codes)
+            codes = self._density.sample(int(n), rng)
         return self.preparation_.give_back(self._inference.values(codes.astype(self._codes.dtype)))
 
     def _checked_codes(self, Z: Any) -> np.ndarray:

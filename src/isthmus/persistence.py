@@ -145,7 +145,8 @@ def load_into(
 def _model(stored: Stored, architecture: Architecture, objective: Any, network: Any, device: str) -> Model:
     config = stored.config
     preparation = PREPARATIONS[stored.preparation["kind"]].restore(stored.preparation, stored.arrays)
-    built = architecture.build(network)
+    begun = _begun(objective, architecture)
+    built = architecture.build(begun, network)
     groups: dict[str, dict[str, torch.Tensor]] = {}
     for name, tensor in stored.tensors.items():
         group, _, rest = name.partition("/")
@@ -160,7 +161,7 @@ def _model(stored: Stored, architecture: Architecture, objective: Any, network: 
         raise ParameterError(f"network=(encoder, decoder) has other weights than the model saved: {error}") from error
     return Model(
         preparation=preparation,
-        objective=_begun(objective, architecture),
+        objective=begun,
         loss=make_loss(config["loss"]),
         architecture=architecture,
         network=built.to(place).eval(),

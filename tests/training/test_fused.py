@@ -118,7 +118,7 @@ def taken(steps, rows, batches, rates):
         rows.take(batches[0]).x
     )
     torch.manual_seed(7)
-    sums = steps.train(rows, batches, rates, sample if members > 1 else None)
+    sums = steps.train(rows, batches, rates, [1.0] * len(rates), sample if members > 1 else None)
     return {name: value.clone() for name, value in sums.items()}
 
 
@@ -194,10 +194,10 @@ def test_members_learn_as_each_would_alone():
     for network in copy.deepcopy(together.weights.networks):
         weights = FlatWeights([network])
         steps = FusedSteps([network], weights, Objective(), make_loss("mse"), rows, torch.Generator(), 0.0, 1.0)
-        steps.train(rows, [index] * 5, [0.01] * 5)
+        steps.train(rows, [index] * 5, [0.01] * 5, [1.0] * 5)
         alone.append(weights.values[0])
     together.clip_norm = 1.0
-    together.train(rows, [index] * 5, [0.01] * 5)
+    together.train(rows, [index] * 5, [0.01] * 5, [1.0] * 5)
     torch.testing.assert_close(together.weights.values, torch.stack(alone))
 
 
@@ -211,14 +211,14 @@ def test_dropout_drops_its_share_and_keeps_the_mean():
     index = torch.arange(40)
     drawn = []
     for _ in range(2000):
-        steps.train(rows, [index], [0.0])
+        steps.train(rows, [index], [0.0], [1.0])
         drawn.append(weights.grads.clone())
     found = torch.stack(drawn).mean(0)
     drawn.clear()
     eager = EagerSteps([Step(network, Objective(), make_loss("mse"))], weights, torch.Generator(), 0.0, 1e30)
     network.train()
     for _ in range(2000):
-        eager.train(rows, [index], [0.0])
+        eager.train(rows, [index], [0.0], [1.0])
         drawn.append(weights.grads.clone())
     every = torch.stack(drawn)
     error = every.std(0) / 2000**0.5
@@ -277,6 +277,6 @@ def test_activations_straight_on_the_input_and_the_code_leave_both_as_they_are()
             steps = EagerSteps([Step(network, Objective(), make_loss("mse"))], weights, torch.Generator(), 0.0, 1e30)
         else:
             steps = FusedSteps([network], weights, Objective(), make_loss("mse"), rows, torch.Generator(), 0.0, 1e30)
-        steps.train(rows, [torch.arange(9)], [0.0])
+        steps.train(rows, [torch.arange(9)], [0.0], [1.0])
         grads.append(weights.grads)
     torch.testing.assert_close(*grads)

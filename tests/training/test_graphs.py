@@ -42,7 +42,7 @@ def test_replays_are_the_steps(device, members, masked):
     for _ in range(3):
         batches = torch.randperm(42).to(device).tensor_split(4)  # of two sizes
         rates = [0.01, 0.02, 0.005, 0.001]
-        ours, theirs = (steps.train(rows, batches, rates, sample) for steps in (graphs, eager))
+        ours, theirs = (steps.train(rows, batches, rates, [1.0] * len(rates), sample) for steps in (graphs, eager))
         assert ours.keys() == theirs.keys()
         for name in theirs:
             torch.testing.assert_close(ours[name], theirs[name], rtol=1e-4, atol=1e-5)

@@ -127,6 +127,11 @@ class Network(nn.Module):
         Applied to the code, and to the reconstruction.
     guard_input : bool, default=False
         Whether the encoder is given a copy of the rows, because it may write over them.
+
+    Attributes
+    ----------
+    own : nn.Module or None
+        Weights and buffers of the objective that the network is trained for.
     """
 
     def __init__(
@@ -148,6 +153,7 @@ class Network(nn.Module):
         self.code_activation = code_activation
         self.output_activation = output_activation
         self.guard_input = guard_input
+        self.own: nn.Module | None = None
 
     def encode(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Encode rows; missing cells of `x` are filled already, `mask` is True where a cell was observed."""

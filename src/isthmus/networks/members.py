@@ -45,6 +45,11 @@ class Members(nn.Module):
         """Linear path of the chosen network."""
         return self.chosen.linear
 
+    @property
+    def own(self) -> nn.Module | None:
+        """What the objective has of its own beside the chosen network."""
+        return self.chosen.own
+
     def encode(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Encode rows by the chosen network."""
         return self.chosen.encode(x, mask)

@@ -2,27 +2,91 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, Protocol, Self
 
 import torch
 from sklearn.base import BaseEstimator
-from torch import Tensor
+from torch import Tensor, nn
 
 from isthmus.objectives.checks import refuse
+from isthmus.objectives.reconstruction import Loss
 
 Terms = dict[str, Tensor]
+
+
+class Coder(Protocol):
+    """The network that an objective works on."""
+
+    encoder: nn.Module
+    decoder: nn.Module
+
+    def encode(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Rows (n, *shape) to (n, code_dim)."""
+        ...
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Codes (n, latent_dim) to outputs (n, *shape), before the loss's link."""
+        ...
+
+
+@dataclass
+class Batch:
+    """One batch after its way through the network.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, *shape)
+        The clean rows.
+    mask : bool Tensor of shape (n, *shape), optional
+        True where a value was observed and is learnt from; None where all are.
+    seen : Tensor of shape (n, *shape)
+        The rows as the encoder saw them.
+    seen_mask : bool Tensor of shape (n, *shape), optional
+        The mask that the encoder was given.
+    h : Tensor of shape (n, code_dim)
+        What the encoder gave.
+    z : Tensor of shape (m, latent_dim)
+        What was decoded: m is n, or S times n where `code` gave S codes of each row, one block of n after another.
+    output : Tensor of shape (m, *shape)
+        What the decoder gave, before the loss's link.
+    loss : Loss
+    """
+
+    x: Tensor
+    mask: Tensor | None
+    seen: Tensor
+    seen_mask: Tensor | None
+    h: Tensor
+    z: Tensor
+    output: Tensor
+    loss: Loss
 
 
 class Objective(BaseEstimator):
     """One idea added to the plain autoencoder; a subclass overrides the places that it needs.
 
     The training step calls, in this order, `corrupt` on the prepared batch, the encoder, `code` on what the encoder
-    gave, and the decoder; the loss is the reconstruction loss against the clean batch plus the sum of the named terms
-    that `code` returned. After training only `encode` is called, and it must be deterministic.
+    gave, the decoder, and `reconstruction` and `terms` on the batch as it then is; the loss is the reconstruction plus
+    the sum of the named terms that `code` and `terms` returned. After training only `encode` is called, and it must be
+    deterministic.
+
+    Weights and buffers of an objective's own are one module that `make` gives: it becomes part of the network, is
+    trained, kept and saved with it, and is there as `self.own`. What pulls against the network is marked as `Rival`.
 
     Parameters are stored as scikit-learn's estimators store them: the constructor only assigns.
+
+    Attributes
+    ----------
+    network : Coder
+        The network that is worked on; in every place but `begin`, `code_dim` and `make`.
+    own : nn.Module or None
+        What `make` gave.
+    progress : Tensor of shape ()
+        Share of the training that is over, from 0 to 1; 1 where the loss is measured, and after training.
 
     Examples
     --------
@@ -38,6 +102,15 @@ class Objective(BaseEstimator):
     {'weight': 0.5}
     """
 
+    network: Coder
+    own: Any = None
+    progress: Tensor = torch.ones(())
+
+    #: Whether a linear path started at PCA suits the codes; without, `linear_path="auto"` means none.
+    linear_path = True
+
+    # Before training --------------------------------------------------------------------------------------------------
+
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
         """Look at the shape of one prepared item and the size of the code, once, before any training.
 
@@ -48,6 +121,28 @@ class Objective(BaseEstimator):
         """Width that the encoder must give for a code of `latent_dim`."""
         return latent_dim
 
+    def make(self, shape: tuple[int, ...], latent_dim: int) -> nn.Module | None:
+        """Make the weights and buffers that the objective has of its own; torch's generator is seeded."""
+        return None
+
+    def start(self, x: Tensor, mask: Tensor | None) -> None:
+        """Look at up to 4,096 prepared training rows (n, *shape), once, before the first step: `own`, or the network,
+        may be started by them.
+        """
+
+    def bind(self, network: Any, progress: Tensor | None = None) -> Self:
+        """Give a copy that works on a network, whose attribute `own` is what `make` gave."""
+        return self._bound(network, network.own, progress)
+
+    def _bound(self, network: Any, own: Any, progress: Tensor | None) -> Self:
+        bound = copy.copy(self)
+        bound.network, bound.own = network, own
+        if progress is not None:
+            bound.progress = progress
+        return bound
+
+    # In a step --------------------------------------------------------------------------------------------------------
+
     def corrupt(self, x: Tensor, mask: Tensor | None, generator: torch.Generator) -> Tensor:
         """Change what the encoder sees; the target stays clean.
 
@@ -56,21 +151,69 @@ class Objective(BaseEstimator):
         return x
 
     def code(self, h: Tensor) -> tuple[Tensor, Terms]:
-        """Turn what the encoder gave into the code that is decoded, in training, with terms to add to the loss."""
+        """Turn what the encoder gave into the code that is decoded, in training, with terms to add to the loss.
+
+        S codes of each row may be given, (S n, latent_dim): then `reconstruction` must bring their losses together.
+        """
         return self.encode(h), {}
+
+    def reconstruction(self, batch: Batch) -> Tensor:
+        """Reconstruction loss of the batch: a scalar. In a list, that of the first objective that overrides it."""
+        return batch.loss(batch.output, batch.x, batch.mask)
+
+    def terms(self, batch: Batch) -> Terms:
+        """Terms of the loss that need the decoder's output, or the rows."""
+        return {}
+
+    def before_update(self) -> None:
+        """Change gradients, which are there as each parameter's `grad`, before the optimiser takes its step."""
+
+    def after_update(self) -> None:
+        """Change weights after the optimiser's step, without gradients."""
+
+    # After training ---------------------------------------------------------------------------------------------------
 
     def encode(self, h: Tensor) -> Tensor:
         """Turn what the encoder gave into the deterministic code."""
         return h
 
+    def draw(self, n: int, generator: torch.Generator) -> Tensor | None:
+        """Draw n codes from the prior, on the CPU: (n, latent_dim); None where the objective has no prior."""
+        return None
+
+    # What it changes --------------------------------------------------------------------------------------------------
+
+    def overrides(self, *places: str) -> bool:
+        """Whether any of some places is not the plain autoencoder's."""
+        return any(getattr(type(self), place) is not getattr(Objective, place) for place in places)
+
     def corrupts(self) -> bool:
         """Whether `corrupt` changes anything."""
-        return type(self).corrupt is not Objective.corrupt
+        return self.overrides("corrupt")
 
     def is_plain(self) -> bool:
         """Whether nothing is added: only then is PCA, the starting point, a candidate for the best weights."""
-        places = ("code_dim", "corrupt", "code", "encode")
-        return all(getattr(type(self), place) is getattr(Objective, place) for place in places)
+        return not self.overrides("code_dim", "make", "corrupt", "code", "reconstruction", "terms", "encode")
+
+
+class Rival(nn.Module):
+    """Weights that pull against the network's, such as a discriminator's: they get an optimiser step of their own.
+
+    Parameters
+    ----------
+    module : nn.Module
+    rate : float, default=1.0
+        Their learning rate over that of the network.
+    """
+
+    def __init__(self, module: nn.Module, rate: float = 1.0):
+        super().__init__()
+        self.module = module
+        self.rate = rate
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Call the module."""
+        return self.module(*inputs)
 
 
 class Chain(Objective):
@@ -87,14 +230,39 @@ class Chain(Objective):
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
         if not isinstance(self.objectives, Sequence) or not all(isinstance(o, Objective) for o in self.objectives):
             raise refuse(self, "objectives", "a list of objectives")
+        for objective, width in self._widths(latent_dim):
+            objective.begin(shape, width)
+        self.linear_path = all(objective.linear_path for objective in self.objectives)
+
+    def _widths(self, latent_dim: int) -> list[tuple[Objective, int]]:
+        """Each objective with the width of the code that it gives."""
+        pairs = []
         for objective in reversed(self.objectives):
-            objective.begin(shape, latent_dim)
+            pairs.append((objective, latent_dim))
             latent_dim = objective.code_dim(latent_dim)
+        return pairs[::-1]
 
     def code_dim(self, latent_dim: int) -> int:
         for objective in reversed(self.objectives):
             latent_dim = objective.code_dim(latent_dim)
         return latent_dim
+
+    def make(self, shape: tuple[int, ...], latent_dim: int) -> nn.Module | None:
+        made = {str(i): objective.make(shape, width) for i, (objective, width) in enumerate(self._widths(latent_dim))}
+        kept = {name: module for name, module in made.items() if module is not None}
+        return nn.ModuleDict(kept) if kept else None
+
+    def _bound(self, network: Any, own: Any, progress: Tensor | None) -> Self:
+        bound = super()._bound(network, own, progress)
+        bound.objectives = [
+            objective._bound(network, own[str(i)] if own is not None and str(i) in own else None, progress)
+            for i, objective in enumerate(self.objectives)
+        ]
+        return bound
+
+    def start(self, x: Tensor, mask: Tensor | None) -> None:
+        for objective in self.objectives:
+            objective.start(x, mask)
 
     def corrupt(self, x: Tensor, mask: Tensor | None, generator: torch.Generator) -> Tensor:
         for objective in self.objectives:
@@ -105,9 +273,22 @@ class Chain(Objective):
         terms: Terms = {}
         for objective in self.objectives:
             h, new = objective.code(h)
-            for name, term in new.items():
-                terms[self.numbered(name, terms)] = term
+            self._join(terms, new)
         return h, terms
+
+    def reconstruction(self, batch: Batch) -> Tensor:
+        own = [objective for objective in self.objectives if objective.overrides("reconstruction")]
+        return own[0].reconstruction(batch) if own else super().reconstruction(batch)
+
+    def terms(self, batch: Batch) -> Terms:
+        terms: Terms = {}
+        for objective in self.objectives:
+            self._join(terms, objective.terms(batch))
+        return terms
+
+    def _join(self, terms: Terms, new: Terms) -> None:
+        for name, term in new.items():
+            terms[self.numbered(name, terms)] = term
 
     @staticmethod
     def numbered(name: str, terms: Mapping[str, Any]) -> str:
@@ -115,10 +296,31 @@ class Chain(Objective):
         names = (f"{name}_{number}" for number in count(2))
         return name if name not in terms else next(other for other in names if other not in terms)
 
+    def before_update(self) -> None:
+        for objective in self.objectives:
+            objective.before_update()
+
+    def after_update(self) -> None:
+        for objective in self.objectives:
+            objective.after_update()
+
     def encode(self, h: Tensor) -> Tensor:
         for objective in self.objectives:
             h = objective.encode(h)
         return h
+
+    def draw(self, n: int, generator: torch.Generator) -> Tensor | None:
+        for i, objective in enumerate(self.objectives):
+            drawn = objective.draw(n, generator)
+            if drawn is not None:
+                # What follows turns codes into codes as it does with those of rows.
+                for later in self.objectives[i + 1 :]:
+                    drawn = later.encode(drawn)
+                return drawn
+        return None
+
+    def overrides(self, *places: str) -> bool:
+        return any(objective.overrides(*places) for objective in self.objectives)
 
     def corrupts(self) -> bool:
         own = type(self).corrupt is not Chain.corrupt
@@ -126,3 +328,10 @@ class Chain(Objective):
 
     def is_plain(self) -> bool:
         return all(objective.is_plain() for objective in self.objectives)
+
+
+def each_objective(objective: Objective) -> list[Objective]:
+    """List an objective, or those of a list, however deep."""
+    if not isinstance(objective, Chain):
+        return [objective]
+    return [part for inner in objective.objectives for part in each_objective(inner)]

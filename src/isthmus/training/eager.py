@@ -23,7 +23,12 @@ class Steps(Protocol):
     weights: FlatWeights
 
     def train(
-        self, rows: Rows, batches: Sequence[Tensor], rates: Sequence[float], sample: Tensor | None = None
+        self,
+        rows: Rows,
+        batches: Sequence[Tensor],
+        rates: Sequence[float],
+        progress: Sequence[float],
+        sample: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Take one step a batch, of all K networks on the same rows.
 
@@ -34,6 +39,8 @@ class Steps(Protocol):
             Rows of each batch.
         rates : sequence of float
             Learning rate of each step.
+        progress : sequence of float
+            Share of the training that is over at each step, for objectives that change on the way.
         sample : Tensor of shape (n, K), optional
             1 where a network learns from a row, 0 where it leaves the row out of its reconstruction loss.
 
@@ -108,24 +115,45 @@ class EagerSteps:
         self._buffers = Buffers(weights.values)
 
     def train(
-        self, rows: Rows, batches: Sequence[Tensor], rates: Sequence[float], sample: Tensor | None = None
+        self,
+        rows: Rows,
+        batches: Sequence[Tensor],
+        rates: Sequence[float],
+        progress: Sequence[float],
+        sample: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Take one step a batch."""
         sums: dict[str, Tensor] = {}
-        for index, rate in zip(batches, rates, strict=True):
+        for index, rate, share in zip(batches, rates, progress, strict=True):
             batch = self._buffers.take(rows, index)
-            losses = self.one_step(batch, rate, None if sample is None else sample[index.to(sample.device)] > 0)
+            learnt = None if sample is None else sample[index.to(sample.device)] > 0
+            losses = self.one_step(batch, rate, share, learnt)
             add(sums, losses | {NORM: self.weights.norm})
         return sums
 
-    def one_step(self, batch: Prepared, rate: float | Tensor, learnt: Tensor | None) -> dict[str, Tensor]:
-        """Take a step on a batch; `learnt` of shape (m, K) says which network learns from which row."""
+    def one_step(
+        self, batch: Prepared, rate: float | Tensor, progress: float | Tensor, learnt: Tensor | None
+    ) -> dict[str, Tensor]:
+        """Take a step on a batch; `learnt` of shape (m, K) says which network learns from which row.
+
+        Rate and progress are tensors of one value where steps are captured, to be replayed with others.
+        """
         self.weights.forget_gradients()
+        self._set_progress(progress)
         losses = self._losses(batch, learnt)
         losses[TOTAL].sum().backward()
-        self.weights.gather_gradients()
-        self.weights.step(rate, self.weight_decay, self.clip_norm)
+        with torch.no_grad():
+            for step in self.steps:
+                step.objective.before_update()
+            self.weights.gather_gradients()
+            self.weights.step(rate, self.weight_decay, self.clip_norm)
+            for step in self.steps:
+                step.objective.after_update()
         return losses
+
+    def _set_progress(self, progress: float | Tensor) -> None:
+        for step in self.steps:
+            step.progress.copy_(progress) if isinstance(progress, Tensor) else step.progress.fill_(progress)
 
     def _losses(self, batch: Prepared, sample: Tensor | None) -> dict[str, Tensor]:
         parts: list[dict[str, Tensor]] = []
@@ -138,6 +166,7 @@ class EagerSteps:
     def evaluate(self, rows: Rows, index: Tensor) -> dict[str, Tensor]:
         """Mean total loss and its parts over some rows, without dropout, always with the same corruption."""
         batch = self._buffers.take(rows, index)
+        self._set_progress(1.0)
         parts = []
         for step in self.steps:
             with fixed_draws(self.generator, index, not step.objective.is_plain()) as generator:

@@ -20,11 +20,10 @@ from isthmus.networks import Members, Network, find_family
 from isthmus.objectives import Chain, Loss, Objective, make_loss
 from isthmus.training.devices import choose_device, choose_precision
 from isthmus.training.inference import Inference
-from isthmus.training.loop import evenly
 from isthmus.training.pca import BUDGET, PrincipalComponents, principal_components
 from isthmus.training.plan import Plan, make_plan
-from isthmus.training.setup import OWN, Architecture, check_own_pair, start_at_pca
-from isthmus.training.split import SubsetRows
+from isthmus.training.setup import OWN, Architecture, check_own_pair, start_at_pca, start_objective
+from isthmus.training.split import SubsetRows, evenly
 from isthmus.training.state import TrainingState
 from isthmus.training.threads import threads_for, work_per_row
 
@@ -34,6 +33,8 @@ AUTO_SHARE, AUTO_LARGEST = 0.95, 256
 MOST_LINEAR = 100_000_000
 #: Share of the training's multiply-adds that PCA may take where it is there for comparison alone.
 PCA_SHARE = 0.03
+#: Rows of a split on which the model is compared with PCA at most; rows that were trained on say little anyway.
+COMPARED = {"validation": 5000, "training": 2048}
 #: Rate for networks of a person's own.
 OWN_RATE = 1e-3
 
@@ -140,7 +141,7 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
     objective = as_objective(params["objective"])
     objective.begin(tuple(rows.shape), latent_dim)
     architecture = _choose_architecture(params, rows, latent_dim, objective)
-    network = architecture.build(params["network"] if architecture.network == OWN else None, seed)
+    network = architecture.build(objective, params["network"] if architecture.network == OWN else None, seed)
     network.to(device=device, dtype=dtype)
     if architecture.network == OWN:
         check_own_pair(network, architecture, objective)
@@ -148,6 +149,7 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
         pca = _components(learnt, latent_dim, seed, _pca_budget(params, architecture, network, len(learnt)))
     pca = pca.first(latent_dim)
     start_at_pca(network, pca, loss)
+    start_objective(network, objective, learnt, seed)
     return Model(preparation, objective, loss, architecture, network, pca, device, precision), rows
 
 
@@ -216,7 +218,7 @@ def _choose_architecture(params: Mapping[str, Any], rows: Rows, latent_dim: int,
     plain = params["code_activation"] == "linear" and params["output_activation"] == "linear"
     linear_path = params["linear_path"]
     if linear_path == "auto":
-        linear_path = plain and not own and 2 * math.prod(shape) * latent_dim <= MOST_LINEAR
+        linear_path = plain and objective.linear_path and not own and 2 * math.prod(shape) * latent_dim <= MOST_LINEAR
     elif linear_path and not plain:
         raise ParameterError(
             "linear_path=True needs code_activation='linear' and output_activation='linear': an activation would bend "
@@ -264,11 +266,11 @@ def plan_for(model: Model, params: Mapping[str, Any], n_rows: int, seed: int) ->
 
 
 @torch.no_grad()
-def beside_pca(model: Model, rows: Rows, split: str, most: int = 5000) -> dict[str, Any]:
+def beside_pca(model: Model, rows: Rows, split: str) -> dict[str, Any]:
     """Mean squared error of the model and of PCA at the same code size, in prepared units, over observed cells."""
     inference = model.inference()
     ours = theirs = cells = 0.0
-    chosen = evenly(len(rows), most)
+    chosen = evenly(len(rows), COMPARED[split])
     for index in chosen.split(1024):
         batch = rows.take(index)
         seen = torch.ones_like(batch.x) if batch.mask is None else batch.mask.to(batch.x)

@@ -39,12 +39,17 @@ class GraphSteps:
         self._failed = False
 
     def train(
-        self, rows: Rows, batches: Sequence[Tensor], rates: Sequence[float], sample: Tensor | None = None
+        self,
+        rows: Rows,
+        batches: Sequence[Tensor],
+        rates: Sequence[float],
+        progress: Sequence[float],
+        sample: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Take one step a batch."""
         base, chosen = resident(rows)
         if base is None or self._failed:
-            return self.eager.train(rows, batches, rates, sample)
+            return self.eager.train(rows, batches, rates, progress, sample)
         device = self.weights.values.device
         sums: dict[str, Tensor] = {}
         done = 0
@@ -54,14 +59,15 @@ class GraphSteps:
             if chosen is not None:
                 order = chosen.to(order.device)[order]
             where = torch.cat(of_size) if sample is not None else None
-            now = rates[done : done + len(of_size)]
+            now = slice(done, done + len(of_size))
+            pace = torch.tensor([rates[now], progress[now]])
             done += len(of_size)
             try:
-                replay = self._prepared(base, each, order.to(device), list(now), sample, where)
+                replay = self._prepared(base, each, order.to(device), pace, sample, where)
             except RuntimeError as error:
                 logger.info("This step cannot be captured as a CUDA graph and is taken operator by operator: %s", error)
                 self._failed = True
-                add(sums, self.eager.train(rows, of_size, now, sample))
+                add(sums, self.eager.train(rows, of_size, rates[now], progress[now], sample))
                 continue
             for _ in of_size:
                 replay()
@@ -73,7 +79,7 @@ class GraphSteps:
         return self.eager.evaluate(rows, index)
 
     def _prepared(
-        self, base: DenseRows, each: int, order: Tensor, rates: list[float], sample: Tensor | None, where: Tensor | None
+        self, base: DenseRows, each: int, order: Tensor, pace: Tensor, sample: Tensor | None, where: Tensor | None
     ) -> Callable[[], object]:
         """Lay the epoch out on the device, and give the replay of a step of this size of batch."""
         key = (id(base), each)
@@ -83,7 +89,7 @@ class GraphSteps:
         self._order[: len(order)] = order
         if where is not None:
             self._where[: len(order)] = where.to(device)
-        self._rates[: len(rates)] = torch.tensor(rates, dtype=self._rates.dtype, device=device)
+        self._pace[:, : pace.shape[1]] = pace.to(device)
         self._at.zero_()
         if key not in self._replays:
             self._replays[key] = self._capture(base, each, sample)
@@ -101,7 +107,7 @@ class GraphSteps:
         self._replays.clear()
         self._order = torch.zeros(len(base), dtype=torch.int64, device=device)
         self._where = torch.zeros_like(self._order)
-        self._rates = torch.zeros(len(base), device=device)
+        self._pace = torch.zeros(2, len(base), device=device)
         self._at = torch.zeros(1, dtype=torch.int64, device=device)
 
     def _capture(self, base: DenseRows, each: int, sample: Tensor | None) -> Callable[[], object]:
@@ -116,7 +122,8 @@ class GraphSteps:
             place = self._at * each + offsets
             batch = base.take(self._order[place], Prepared(x, mask))
             learnt = None if sample is None else sample[self._where[place]] > 0
-            losses = self.eager.one_step(batch, self._rates[self._at].squeeze(), learnt)
+            rate, progress = self._pace[:, self._at].squeeze(1)
+            losses = self.eager.one_step(batch, rate, progress, learnt)
             for name, value in (losses | {NORM: weights.norm}).items():
                 self._sums.setdefault(name, torch.zeros_like(value)).add_(value.detach())
             self._at.add_(1)

@@ -80,7 +80,8 @@ class Inference:
     def encode(self, prepared: Prepared) -> Tensor:
         """Codes of prepared rows: (n, latent_dim)."""
         with threads_for(len(prepared) * self._work):
-            return self.objective.encode(self.network(prepared.x.dtype).encode(prepared.x, prepared.mask))
+            network = self.network(prepared.x.dtype)
+            return self.objective.bind(network).encode(network.encode(prepared.x, prepared.mask))
 
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
@@ -93,7 +94,7 @@ class Inference:
         """What each network makes of prepared rows, before the loss's link: K Tensors of shape (n, *shape)."""
         with threads_for(len(prepared) * self._work):
             return [
-                network.decode(self.objective.encode(network.encode(prepared.x, prepared.mask)))
+                network.decode(self.objective.bind(network).encode(network.encode(prepared.x, prepared.mask)))
                 for network in each_of(self.network(prepared.x.dtype))
             ]
 
@@ -109,7 +110,7 @@ class Inference:
         with torch.no_grad():
             for _, prepared in self.blocks(raw):
                 networks = each_of(self.network(prepared.x.dtype))
-                encoded = [self.objective.encode(n.encode(prepared.x, prepared.mask)) for n in networks]
+                encoded = [self.objective.bind(n).encode(n.encode(prepared.x, prepared.mask)) for n in networks]
                 codes.append([z.cpu().numpy() for z in encoded])
         return [np.concatenate(parts) for parts in zip(*codes, strict=True)]
 
@@ -131,3 +132,10 @@ class Inference:
         return np.concatenate(
             [self.preparation.inverse(self.decode(self.encode(p)).cpu().numpy()) for _, p in self.blocks(raw)]
         )
+
+    @torch.no_grad()
+    def draw(self, n: int, seed: int) -> np.ndarray | None:
+        """Draw n codes from the objective's prior: (n, latent_dim); None where it has none."""
+        network = next(iter(self._networks.values()))
+        drawn = self.objective.bind(network).draw(n, torch.Generator().manual_seed(seed))
+        return None if drawn is None else drawn.cpu().numpy()

@@ -20,6 +20,7 @@ from isthmus.training.drawing import seeded
 from isthmus.training.eager import NORM, TOTAL, Steps, add
 from isthmus.training.gradients import layer_norms
 from isthmus.training.plan import Plan
+from isthmus.training.split import evenly
 from isthmus.training.state import TrainingState
 from isthmus.training.step import RECONSTRUCTION, Step
 
@@ -161,7 +162,7 @@ class Loop:
                 "The loss is not finite before the first step: the network, or an objective, gives NaN or inf on "
                 "these data. Check an own network or objective, or set scaling='standard'."
             )
-        losses = self._judge(validation).tolist()
+        losses = (parts[TOTAL] if self.validation is None else validation).tolist()
         self.state.start_losses = losses
         self.state.keep_best(losses, [True] * len(losses))
         self.state.start = self.state.best
@@ -223,7 +224,8 @@ class Loop:
             block = batches[first : first + self.block]
             last = first + len(block) == len(batches)
             rates = [plan.rate(state.step + i) * state.rate_factor for i in range(len(block))]
-            sums = self.steps.train(self.train, block, rates, self.sample)
+            progress = [plan.progress(state.step + i) for i in range(len(block))]
+            sums = self.steps.train(self.train, block, rates, progress, self.sample)
             state.step += len(block)
             if last:
                 self._norms = layer_norms(state.weights)
@@ -304,13 +306,6 @@ def _is_clear(gain: Tensor) -> bool:
 def some(n: int) -> int:
     """Count the rows that stand for n in a glance at the training loss."""
     return min(MOST, max(FEWEST, n // ONE_IN))
-
-
-def evenly(n: int, limit: int | None) -> Tensor:
-    """Numbers of all of n rows, or of `limit` of them spread evenly: rows often come sorted."""
-    if limit is None or n <= limit:
-        return torch.arange(n)
-    return torch.linspace(0, n - 1, limit, dtype=torch.float64).round().long()
 
 
 def draw_sample(n: int, members: int, seed: int, like: Tensor) -> Tensor | None:

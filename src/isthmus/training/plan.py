@@ -54,6 +54,10 @@ class Plan:
         """Steps of a run that is not stopped early."""
         return self.max_epochs * self.steps_per_epoch
 
+    def progress(self, step: int) -> float:
+        """Share of the run that is over at a step; 1 where the run has no end."""
+        return 1.0 if self.constant_rate else step / max(1, self.total_steps)
+
     def rate(self, step: int) -> float:
         """Learning rate at a step, counted from 0: linear warm-up, then a cosine down to 1 % of the peak."""
         if step < self.warmup_steps:

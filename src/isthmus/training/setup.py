@@ -9,13 +9,17 @@ from typing import Any
 import torch
 from torch import nn
 
+from isthmus.data import Rows
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Layout, LinearPath, Members, Network, assemble, each_of, find_family
 from isthmus.objectives import Loss, Objective
 from isthmus.training.drawing import seeded
 from isthmus.training.pca import PrincipalComponents
+from isthmus.training.split import evenly
 
 OWN = "own"
+#: Training rows that an objective may be started by.
+STARTED_BY = 4096
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,13 @@ class Architecture:
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
         return cls(**fields)
 
-    def build(self, pair: tuple[nn.Module, nn.Module] | None = None, seed: int = 0) -> Network | Members:
-        """Make the network, or its members, from a seed; `pair` is needed, and copied, where it is a person's own."""
+    def build(
+        self, objective: Objective, pair: tuple[nn.Module, nn.Module] | None = None, seed: int = 0
+    ) -> Network | Members:
+        """Make the network, or its members, from a seed; `pair` is needed, and copied, where it is a person's own.
+
+        `objective` must have begun: it adds what it has of its own.
+        """
         networks = []
         for j in range(self.members):
             with seeded(seed + j):
@@ -60,6 +69,7 @@ class Architecture:
                 if j and self.network == OWN:
                     # The first keeps the weights that were brought; the others start elsewhere.
                     network.apply(_start_anew)
+                network.own = objective.make(self.shape, self.latent_dim)
                 networks.append(network)
         return networks[0] if self.members == 1 else Members(networks)
 
@@ -129,6 +139,15 @@ def _start_linear_path(path: LinearPath, pca: PrincipalComponents, loss: Loss) -
     )
 
 
+@torch.no_grad()
+def start_objective(network: Network | Members, objective: Objective, rows: Rows, seed: int) -> None:
+    """Show the objective some training rows before the first step."""
+    batch = rows.take(evenly(len(rows), STARTED_BY))
+    for j, member in enumerate(each_of(network)):
+        with seeded(seed + j):
+            objective.bind(member).start(batch.x.clone(), batch.mask)
+
+
 def check_own_pair(network: Network | Members, architecture: Architecture, objective: Objective) -> None:
     """Send two rows of zeros through a person's own modules, so that a wrong shape is named before training.
 
@@ -159,7 +178,7 @@ def check_own_pair(network: Network | Members, architecture: Architecture, objec
                 f"{tuple(x.shape)}; expected (2, {architecture.code_dim}): set latent_dim to what it "
                 "gives, or flatten it."
             )
-        z = objective.encode(h)
+        z = objective.bind(each_of(network)[0]).encode(h)
         try:
             x_hat = network.decode(z)
         except Exception as error:

@@ -69,3 +69,10 @@ def resident(rows: Rows) -> tuple[DenseRows | None, Tensor | None]:
         base, chosen = resident(rows.rows)
         return base, rows.index if chosen is None else chosen[rows.index]
     return None, None
+
+
+def evenly(n: int, limit: int | None) -> Tensor:
+    """Numbers of all of n rows, or of `limit` of them spread evenly: rows often come sorted."""
+    if limit is None or n <= limit:
+        return torch.arange(n)
+    return torch.linspace(0, n - 1, limit, dtype=torch.float64).round().long()

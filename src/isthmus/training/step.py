@@ -7,7 +7,7 @@ from torch import Tensor
 
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Network
-from isthmus.objectives import Loss, Objective
+from isthmus.objectives import Batch, Chain, Loss, Objective
 
 RECONSTRUCTION = "reconstruction"
 #: Columns of the record, which no term may be called.
@@ -31,7 +31,9 @@ class Step:
 
     def __init__(self, network: Network, objective: Objective, loss: Loss, precision: str = "float32"):
         self.network = network
-        self.objective = objective
+        #: Share of the training that is over; measured is what the end of it asks for.
+        self.progress = torch.ones((), device=next(network.parameters()).device)
+        self.objective = objective.bind(network, self.progress)
         self.loss = loss
         self.half = precision == "bf16"
         self.corrupts = objective.corrupts()
@@ -55,15 +57,21 @@ class Step:
 
         Rows that are False in `learnt` are left out of the reconstruction loss.
         """
+        objective = self.objective
         # A copy: what corrupts in place would change the target.
-        seen = x if generator is None or not self.corrupts else self.objective.corrupt(x.clone(), mask, generator)
+        seen = x if generator is None or not self.corrupts else objective.corrupt(x.clone(), mask, generator)
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.half):
-            z, terms = self.objective.code(self.network.encode(seen, mask))
+            h = self.network.encode(seen, mask)
+            z, terms = objective.code(h)
             output = self.network.decode(z)
+        known = mask
         if learnt is not None:
             learnt = learnt.view(-1, *[1] * (x.ndim - 1)).expand_as(x)
-            mask = learnt if mask is None else mask & learnt
-        reconstruction = self.loss(output.to(x.dtype), x, mask)
+            known = learnt if mask is None else mask & learnt
+        batch = Batch(x, known, seen, mask, h, z, output.to(x.dtype), self.loss)
+        reconstruction = objective.reconstruction(batch)
+        for name, term in objective.terms(batch).items():
+            terms[Chain.numbered(name, terms)] = term
         for name, term in terms.items():
             if name in RESERVED or term.ndim:
                 raise ParameterError(

@@ -9,10 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from isthmus.objectives import Rival
 from isthmus.training.program import compile_function
 
 #: AdamW's decay rates of the two moments, and what keeps it from dividing by nothing.
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+#: A rival's first moment forgets sooner: what it pulls against moves (Radford et al., 2016).
+BETA1_RIVAL = 0.5
 
 
 def update_text(members: int, decays: bool, on_cpu: bool) -> str:
@@ -67,8 +70,12 @@ class FlatWeights:
     @torch.no_grad()
     def __init__(self, networks: Sequence[nn.Module]):
         named = [{name: p for name, p in network.named_parameters() if p.requires_grad} for network in networks]
-        decays = {name: p.ndim > 1 and not name.startswith("linear.") for name, p in named[0].items()}
-        order = sorted(decays, key=lambda name: not decays[name])
+        # What stands beside the network, the linear path and what the objective has of its own, does not decay.
+        decays = {name: p.ndim > 1 and not name.startswith(("linear.", "own.")) for name, p in named[0].items()}
+        rivals = {name: module for name, module in networks[0].named_modules() if isinstance(module, Rival)}
+        of_rivals = {rival: [name for name in named[0] if name.startswith(f"{rival}.")] for rival in rivals}
+        apart = [name for names in of_rivals.values() for name in names]
+        order = sorted((name for name in named[0] if name not in apart), key=lambda name: not decays[name]) + apart
         first = next(iter(named[0].values()))
         total = sum(p.numel() for p in named[0].values())
         self.networks = list(networks)
@@ -91,9 +98,18 @@ class FlatWeights:
                 parameter.data = view
         self._parameters = [(own[name], place) for own in named for name, place in self.places.items()]
         self.decayed = self.values[:, : sum(named[0][name].numel() for name in order if decays[name])]
-        names = ("values", "grads", "first", "second", "count", "norm", "scale", "decayed")
+        self._rivals = [
+            _Rival(self, slice(self.places[names[0]].start, self.places[names[-1]].stop), rivals[rival].rate)
+            for rival, names in of_rivals.items()
+            if names
+        ]
+        stop = min((rival.place.start for rival in self._rivals), default=total)
+        # Without rivals the whole buffers, which lie together for several networks as well.
+        self._of_network = {name: getattr(self, name)[:, :stop] for name in ("values", "grads", "first", "second")}
         #: Every tensor that `update_text` names, by its name there.
-        self.tensors = {name: getattr(self, name) for name in names} | {
+        self.tensors = {
+            **self._of_network,
+            **{name: getattr(self, name) for name in ("count", "norm", "scale", "decayed")},
             "scale_column": self.scale[:, None],
             "one_scale": self.scale[0],
         }
@@ -124,7 +140,11 @@ class FlatWeights:
 
     def update_arguments(self, decay: float, clip: float) -> tuple[Any, ...]:
         """Arguments for `UPDATE_SIGNATURE`."""
-        return [self.values], [self.grads], [self.first], [self.second], [self.count], decay, clip
+        parts = list(self._of_network.values())
+        if not self._rivals:
+            return *([part] for part in parts), [self.count], decay, clip
+        # The fused step takes memory that lies together alone.
+        return *([*part] for part in parts), [self.count] * len(self), decay, clip
 
     @torch.no_grad()
     def step(self, rate: float | Tensor, decay: float, clip: float) -> None:
@@ -140,6 +160,8 @@ class FlatWeights:
         kind = "Tensor" if isinstance(rate, Tensor) else "float"
         update = _update(tuple(self.tensors), kind, len(self), decay > 0, self.on_cpu)
         update(*self.tensors.values(), rate, *self.update_arguments(decay, clip))
+        for rival in self._rivals:
+            rival.step(rate)
 
     def copy(self) -> dict[str, Tensor]:
         """Copy all that makes the networks what they are, one row a network: weights, buffers, frozen weights."""
@@ -191,6 +213,32 @@ class FlatWeights:
 def _update(names: tuple[str, ...], rate: str, members: int, decays: bool, on_cpu: bool) -> Callable[..., Any]:
     signature = ", ".join(f"{name}: Tensor" for name in names) + f", rate: {rate}, " + UPDATE_SIGNATURE
     return compile_function("update", signature, update_text(members, decays, on_cpu))
+
+
+class _Rival:
+    """The part of the weights that pulls against the network's, with a step of its own: neither clipped nor decayed."""
+
+    def __init__(self, weights: FlatWeights, place: slice, rate: float):
+        self.place = place
+        self.rate = rate
+        parts = (weights.values, weights.grads, weights.first, weights.second)
+        self._parts = [[row for row in part[:, place]] for part in parts]
+        self._count = weights.count
+
+    def step(self, rate: float | Tensor) -> None:
+        # The count was raised by the step of the network.
+        torch._fused_adamw_(  # pyright: ignore[reportPrivateUsage]
+            *self._parts,
+            [],
+            [self._count] * len(self._parts[0]),
+            lr=rate * self.rate,
+            beta1=BETA1_RIVAL,
+            beta2=BETA2,
+            weight_decay=0.0,
+            eps=EPSILON,
+            amsgrad=False,
+            maximize=False,
+        )
 
 
 def _as(parameter: nn.Parameter, flat: Tensor) -> Tensor:

@@ -135,9 +135,14 @@ class FusedSteps:
 
     @torch.no_grad()
     def train(
-        self, rows: Rows, batches: Sequence[Tensor], rates: Sequence[float], sample: Tensor | None = None
+        self,
+        rows: Rows,
+        batches: Sequence[Tensor],
+        rates: Sequence[float],
+        progress: Sequence[float],
+        sample: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Take one step a batch."""
+        """Take one step a batch; no objective that is written out changes with the progress."""
         program = self._training
         sums = {name: program.tape.fixed[buffer] for name, buffer in program.written.sums.items()}
         sums[NORM] = program.tape.fixed[NORMS]
