@@ -126,9 +126,7 @@ class Objective(BaseEstimator):
         return None
 
     def start(self, x: Tensor, mask: Tensor | None) -> None:
-        """Look at up to 4,096 prepared training rows (n, *shape), once, before the first step: `own`, or the network,
-        may be started by them.
-        """
+        """Start `own`, or the network, by up to 4,096 prepared training rows (n, *shape), before the first step."""
 
     def bind(self, network: Any, progress: Tensor | None = None) -> Self:
         """Give a copy that works on a network, whose attribute `own` is what `make` gave."""
