@@ -18,6 +18,7 @@ from isthmus.exceptions import DataError, ParameterError
 from isthmus.latents import Latents
 from isthmus.ordering import Ordering
 from isthmus.probabilistic import Probabilistic
+from isthmus.quantised import Quantised
 from isthmus.training.density import CodeDensity
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from isthmus.training.pca import PrincipalComponents
 
 
-class Codec(Latents, Ordering, Probabilistic, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Codec(
+    Latents, Ordering, Probabilistic, Quantised, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """The verbs of a fitted autoencoder; a subclass fits it and sets these attributes."""
 
     kind_: str
@@ -151,8 +154,8 @@ class Codec(Latents, Ordering, Probabilistic, ClassNamePrefixFeaturesOutMixin, T
     def sample(self, n: int = 1, random_state: Any = None) -> Any:
         """Make new rows: codes drawn, and decoded.
 
-        They are drawn from the prior of an objective that has one, else from a Gaussian mixture on training codes, whose
-        number of components is chosen by BIC.
+        They are drawn from the prior of an objective that has one, else from a Gaussian mixture on training codes; the
+        number of its components is chosen by BIC.
 
         Parameters
         ----------

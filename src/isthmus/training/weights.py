@@ -222,12 +222,12 @@ class _Rival:
         self.place = place
         self.rate = rate
         parts = (weights.values, weights.grads, weights.first, weights.second)
-        self._parts = [[row for row in part[:, place]] for part in parts]
+        self._parts = [list(part[:, place]) for part in parts]
         self._count = weights.count
 
     def step(self, rate: float | Tensor) -> None:
         # The count was raised by the step of the network.
-        torch._fused_adamw_(  # pyright: ignore[reportPrivateUsage]
+        torch.ops.aten._fused_adamw_(
             *self._parts,
             [],
             [self._count] * len(self._parts[0]),
