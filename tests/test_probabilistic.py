@@ -77,7 +77,7 @@ def test_missing_values_are_left_out():
     rows[0] = np.nan
     ae = Autoencoder(2, objective=Variational(variance=0.5), max_epochs=2, random_state=0).fit(rows)
     assert np.isfinite(ae.log_likelihood(rows, samples=5)).all()
-    assert ae.log_likelihood(rows[:2], samples=20_000)[0] == pytest.approx(0, abs=0.1)
+    assert ae.log_likelihood(rows[:2], samples=20_000)[0] == pytest.approx(0, abs=0.3)
     assert np.isfinite(ae.elbo(rows)).all()
 
 
