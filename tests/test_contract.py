@@ -1,4 +1,6 @@
-"""What holds for every network, every kind of data and every loss: one test over the registries."""
+"""What holds for every objective, every network, every kind of data and every loss: one test over the registries."""
+
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -7,9 +9,10 @@ from sklearn.base import clone
 
 from isthmus import Autoencoder, Denoising, Objective, Sparse, Variational, load
 from isthmus.data import PREPARATIONS
-from isthmus.networks import FAMILIES
-from isthmus.objectives import LOSSES, OBJECTIVES
-from isthmus.training import fit as training
+from isthmus.exceptions import ParameterError
+from isthmus.networks import FAMILIES, each_of
+from isthmus.objectives import LOSSES, OBJECTIVES, each_objective
+from isthmus.training.step import Step
 
 
 class SmallCode(Objective):
@@ -25,10 +28,10 @@ class SmallCode(Objective):
         return h, {"small_code": self.weight * h.square().mean()}
 
 
-def data(kind: str, n: int = 60) -> np.ndarray:
+def data(kind: str, n: int = 50) -> np.ndarray:
     """Rows with structure, of the shape that a kind has."""
     rng = np.random.default_rng(0)
-    shape = {"vector": (7,), "table": (7,), "image": (9, 8, 2), "sequence": (11, 3)}[kind]
+    shape = {"vector": (7,), "table": (7,), "image": (9, 8, 2), "sequence": (8, 3)}[kind]
     size = int(np.prod(shape))
     t = rng.normal(size=(n, 2))
     return np.tanh(t @ rng.normal(size=(2, size))).reshape(n, *shape) + 0.05 * rng.normal(size=(n, *shape))
@@ -46,7 +49,51 @@ GIVEN = {
     **{name: kind() for name, kind in OBJECTIVES.items()},
     "three": [Denoising("mask", 0.3), Variational(0.1), Sparse("topk", k=1)],
 }
+#: Orders that mean nothing, and are refused.
+REFUSED = [("VectorQuantised", "Contractive")]
+PAIRS = [pair for pair in permutations(OBJECTIVES, 2) if pair not in REFUSED]
+#: Terms of the loss that each objective says it adds, which are columns of `history_`.
+TERMS = {
+    "plain": [],
+    "own": ["small_code"],
+    "two": ["small_code"],
+    "Denoising": [],
+    "Sparse": ["sparsity"],
+    "Contractive": ["contraction"],
+    "Variational": ["divergence"],
+    "Adversarial": ["adversary", "discriminator"],
+    "Wasserstein": ["discrepancy"],
+    "VectorQuantised": ["commitment"],
+    "Ordered": [],
+    "three": ["divergence"],
+}
+#: Objectives whose codes follow a prior, or a codebook: `sample` draws from it.
+WITH_PRIOR = {"Variational", "Adversarial", "Wasserstein", "VectorQuantised"}
 PLAIN = {"epoch", "train_loss", "validation_loss", "learning_rate", "seconds"}
+
+
+def test_the_matrix_is_whole():
+    """Shown by `pytest -rP`; a new objective, network or kind joins by itself, but for the names of its terms."""
+    assert TERMS.keys() == GIVEN.keys(), "say in TERMS which terms the objective adds"
+    objectives = len(GIVEN) * len(CASES)
+    print(f"contract matrix: {len(OBJECTIVES)} objectives, {len(CASES)} networks on kinds of data: {objectives} cases, "
+          f"and {len(PAIRS)} ordered pairs")  # fmt: skip
+    assert objectives >= len(OBJECTIVES) * len(CASES) > 0
+
+
+def assert_terms(ae, terms):
+    """The history has a finite column for each term, and both a step and a measurement give all of them."""
+    assert set(ae.history_) - PLAIN == ({"reconstruction", *terms} if terms else set())
+    assert all(np.isfinite(ae.history_[term]).all() for term in terms)
+    model = ae._model
+    network = each_of(model.network)[0]
+    step = Step(network, model.objective, model.loss)
+    x = torch.randn(6, *model.architecture.shape, generator=torch.Generator().manual_seed(0))
+    kept = {name: value.clone() for name, value in network.state_dict().items()}
+    with torch.no_grad():
+        assert set(step(x, None, torch.Generator())[1]) == {"reconstruction", *terms}
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, kept[name], rtol=0, atol=0, msg=f"measuring changed {name}")
 
 
 @pytest.mark.parametrize("objective", GIVEN)
@@ -54,7 +101,7 @@ PLAIN = {"epoch", "train_loss", "validation_loss", "learning_rate", "seconds"}
 def test_every_network_on_every_kind(network, kind, objective, tmp_path):
     X = data(kind)
     given, own = GIVEN[objective], OWN.get(objective)
-    ae = Autoencoder(2, network=network, kind=kind, objective=given, max_epochs=3, batch_size=16, random_state=0)
+    ae = Autoencoder(2, network=network, kind=kind, objective=given, max_epochs=2, batch_size=16, random_state=0)
     before = X.copy()
     ae.fit(X)
     np.testing.assert_array_equal(X, before, err_msg="fit changed the data")
@@ -72,16 +119,15 @@ def test_every_network_on_every_kind(network, kind, objective, tmp_path):
     cells = ae.reconstruction_error(X, per="cell")
     assert cells.shape == X.shape
     np.testing.assert_allclose(cells.reshape(len(X), -1).mean(1), errors, rtol=1e-5)
-    assert ae.sample(4, random_state=0).shape == (4, *X.shape[1:])
+    made = ae.sample(4, random_state=0)
+    assert made.shape == (4, *X.shape[1:])
+    assert np.isfinite(made).all()
+    if objective in WITH_PRIOR:
+        assert ae._inference.draw(4, 0).shape == (4, 2)
     assert ae.score(X) <= 1
 
     lengths = {len(column) for column in ae.history_.values()}
-    assert lengths == {4}, "one row an epoch, and one for the start"
-    fitted = training.as_objective(given)
-    fitted.begin((X[0].size,), 2)
-    _, terms = fitted.code(torch.zeros(3, fitted.code_dim(2)))
-    assert set(ae.history_) - PLAIN == ({"reconstruction", *terms} if terms else set())
-    assert ("small_code" in terms) == (objective in OWN)
+    assert lengths == {3}, "one row an epoch, and one for the start"
     assert np.isfinite(ae.history_["train_loss"]).all()
     layers = {name.rpartition(".")[0] or name for name, _ in ae.network_.named_parameters()}
     assert set(ae.gradient_norms_) == layers, "a gradient reaches every layer"
@@ -99,6 +145,71 @@ def test_every_network_on_every_kind(network, kind, objective, tmp_path):
     np.testing.assert_array_equal(loaded.sample(3, random_state=1), ae.sample(3, random_state=1))
     assert loaded.get_params()["latent_dim"] == 2
     assert loaded.history_ == ae.history_ or np.isnan(ae.history_["validation_loss"]).any()
+    assert_terms(loaded, TERMS[objective])
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_every_pair_of_objectives(pair, tmp_path):
+    X = data("vector")
+    given = [OBJECTIVES[name]() for name in pair]
+    ae = Autoencoder(2, objective=given, max_epochs=2, batch_size=32, random_state=0).fit(X)
+    assert np.isfinite(ae.history_["train_loss"]).all()
+    codes = ae.transform(X)
+    assert codes.shape == (len(X), 2)
+    np.testing.assert_array_equal(codes, ae.transform(X))
+    assert np.isfinite(ae.sample(3, random_state=0)).all()
+    ae.save(tmp_path / "model")
+    loaded = load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.transform(X), codes)
+    assert [type(part).__name__ for part in each_objective(loaded._model.objective)] == list(pair)
+    assert_terms(loaded, [term for name in pair for term in TERMS[name]])
+
+
+@pytest.mark.parametrize("pair", REFUSED, ids="-".join)
+def test_an_order_that_means_nothing_is_refused(pair):
+    with pytest.raises(ParameterError, match=f"put {pair[1]} first"):
+        Autoencoder(2, objective=[OBJECTIVES[name]() for name in pair], max_epochs=1).fit(data("vector"))
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize(
+    ("rows", "params"),
+    [
+        (50, {"members": 2, "batch_size": 16}),
+        (12, {"batch_size": 1, "validation_fraction": 0}),
+        (50, {"latent_dim": 1}),
+        (1, {"latent_dim": 1}),
+    ],
+    ids=["members", "batches of a row", "a code of one unit", "one row"],
+)
+def test_every_objective_at_the_edges(objective, rows, params, tmp_path):
+    X = data("vector", rows)
+    ae = Autoencoder(**{"latent_dim": 2} | params, objective=OBJECTIVES[objective](), max_epochs=2, random_state=0)
+    ae.fit(X)
+    assert np.isfinite(ae.history_["train_loss"]).all()
+    codes = ae.transform(X)
+    assert codes.shape == (rows, ae.latent_dim_)
+    assert np.isfinite(codes).all()
+    assert np.isfinite(ae.reconstruct(X)).all()
+    assert np.isfinite(ae.sample(2, random_state=0)).all()
+    ae.save(tmp_path / "model")
+    np.testing.assert_array_equal(load(tmp_path / "model").transform(X), codes)
+    assert_terms(ae, TERMS[objective])
+
+
+@pytest.mark.parametrize("kind", PREPARATIONS)
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_with_missing_and_constant_cells(kind, objective):
+    X = data(kind)
+    flat = X.reshape(len(X), -1)
+    flat[:, 1] = 5.0
+    flat[np.random.default_rng(1).random(flat.shape) < 0.1] = np.nan
+    ae = Autoencoder(2, kind=kind, objective=OBJECTIVES[objective](), max_epochs=2, random_state=0).fit(X)
+    for name, column in ae.history_.items():
+        assert np.isfinite(column[1:]).all(), name
+    assert np.isfinite(ae.transform(X)).all()
+    assert np.isfinite(ae.reconstruct(X)).all()
+    assert np.isfinite(ae.reconstruction_error(X)).all()
 
 
 @pytest.mark.parametrize("kind", PREPARATIONS)

@@ -2,15 +2,15 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from isthmus import Autoencoder, Denoising, Sparse, Variational, load
+from isthmus import Autoencoder, Denoising, Sparse, load
 
 train, test = train_test_split(load_digits().data, random_state=0)
 params = {"latent_dim": 16, "max_epochs": 20, "random_state": 0}
 
 denoising = Autoencoder(objective=Denoising("mask", 0.3), **params).fit(train)
 sparse = Autoencoder(objective=Sparse("topk", k=4), **params).fit(train)
-variational = Autoencoder(objective=Variational(beta=0.5), **params).fit(train)
-both = Autoencoder(objective=[Denoising("mask", 0.3), Sparse("l1", 0.05)], **params).fit(train)
+variational = Autoencoder(objective="variational(beta=0.5)", **params).fit(train)
+both = Autoencoder(objective=["denoising(mask, 0.3)", Sparse("l1", 0.05)], **params).fit(train)
 
 for model in (denoising, sparse, variational, both):
     print(f"{model.objective}: variance explained {model.score(test):.3f}")

@@ -11,20 +11,49 @@ if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
     from isthmus.data import read
     from isthmus.loading import load
-    from isthmus.objectives import Denoising, Objective, Sparse, Variational
+    from isthmus.objectives import (
+        Adversarial,
+        Contractive,
+        Denoising,
+        Objective,
+        Ordered,
+        Sparse,
+        Variational,
+        VectorQuantised,
+        Wasserstein,
+    )
 
 #: Public names and where they are; imported at first use, so that `isthmus --help` does not wait for torch.
 _PUBLIC = {
+    "Adversarial": "isthmus.objectives",
     "Autoencoder": "isthmus.autoencoder",
+    "Contractive": "isthmus.objectives",
     "Denoising": "isthmus.objectives",
     "Objective": "isthmus.objectives",
+    "Ordered": "isthmus.objectives",
     "Sparse": "isthmus.objectives",
     "Variational": "isthmus.objectives",
+    "VectorQuantised": "isthmus.objectives",
+    "Wasserstein": "isthmus.objectives",
     "load": "isthmus.loading",
     "read": "isthmus.data",
 }
 
-__all__ = ["Autoencoder", "Denoising", "Objective", "Sparse", "Variational", "__version__", "load", "read"]
+__all__ = [
+    "Adversarial",
+    "Autoencoder",
+    "Contractive",
+    "Denoising",
+    "Objective",
+    "Ordered",
+    "Sparse",
+    "Variational",
+    "VectorQuantised",
+    "Wasserstein",
+    "__version__",
+    "load",
+    "read",
+]
 
 
 def __getattr__(name: str) -> Any:

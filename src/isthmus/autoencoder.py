@@ -47,9 +47,9 @@ class Autoencoder(Codec):
         Size of the code. "auto": the smallest size at which PCA explains 95 % of the variance, at most 256.
     kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
         What the data are; "auto" looks at them.
-    objective : Objective, list of Objective or None, default=None
-        What is added to the plain autoencoder: `Denoising`, `Sparse`, `Variational`, one of your own (see
-        `isthmus.objectives.Objective`), or several, one after another.
+    objective : str, Objective, list of them or None, default=None
+        What is added to the plain autoencoder: "denoising", "variational(beta=4)" and the others that `isthmus kinds`
+        lists, an object such as `Variational(beta=4)` or your own `Objective`, or several, one after another.
     network : {"auto", "dense", "conv", "lstm", "gru"} or (encoder, decoder), default="auto"
         "auto": dense for rows, convolutional for pictures and sequences. An own pair of nn.Modules maps
         (n, *shape) to (n, latent_dim) and back; it is copied, and has to be given again to `load`.
@@ -170,7 +170,7 @@ class Autoencoder(Codec):
         latent_dim: int | str = "auto",
         *,
         kind: str = "auto",
-        objective: Objective | Sequence[Objective] | None = None,
+        objective: str | Objective | Sequence[str | Objective] | None = None,
         network: str | tuple[nn.Module, nn.Module] = "auto",
         hidden: Sequence[int] | str = "auto",
         activation: str = "silu",
@@ -280,10 +280,9 @@ class Autoencoder(Codec):
             if again:
                 run_of["start"] = training.digest_weights(model.network)
             checkpoints = Checkpoints(self.checkpoint, run_of, self.checkpoint_every)
-        callbacks = as_callbacks(self.callbacks, self.verbose)
         chosen = persistence.chosen(model, plan)
         about = {"parameters": params, "chosen": chosen}
-        state = run(model, plan, train, judged, callbacks, checkpoints, about)
+        state = run(model, plan, train, judged, as_callbacks(self.callbacks, self.verbose), checkpoints, about)
         split = "training" if judged is None else "validation"
         comparison = training.beside_pca(model, train if judged is None else judged, split)
         at_start = not any(state.best_epochs) and model.objective.is_plain()
@@ -296,6 +295,7 @@ class Autoencoder(Codec):
         self.n_rows_ = len(raw)
         self.validation_rows_ = out if len(out) else None
         self._keep_codes(raw, seed)
+        self._advise()
         self._compare_members(held if held is not None else raw.take(out) if len(out) >= FEWEST_COMPARED else raw)
         self._partial = None
         return self

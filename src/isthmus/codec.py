@@ -15,6 +15,10 @@ from isthmus import parameters as check
 from isthmus import persistence
 from isthmus.data import Raw, as_raw
 from isthmus.exceptions import DataError, ParameterError
+from isthmus.latents import Latents
+from isthmus.ordering import Ordering
+from isthmus.probabilistic import Probabilistic
+from isthmus.quantised import Quantised
 from isthmus.training.density import CodeDensity
 
 if TYPE_CHECKING:
@@ -24,7 +28,9 @@ if TYPE_CHECKING:
     from isthmus.training.pca import PrincipalComponents
 
 
-class Codec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Codec(
+    Latents, Ordering, Probabilistic, Quantised, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """The verbs of a fitted autoencoder; a subclass fits it and sets these attributes."""
 
     kind_: str

@@ -22,7 +22,7 @@ def load(path: str | PathLike[str], *, device: str = "auto", objective: Any = No
         The model folder.
     device : str, default="auto"
         Where the model is to work.
-    objective : Objective, list of Objective or None
+    objective : str, Objective, list of them or None
         Needed where the model was fitted with one of a person's own; those of Isthmus are stored with the model. One
         that is given is used in place of the one stored.
     network : (encoder, decoder), optional

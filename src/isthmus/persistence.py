@@ -16,7 +16,7 @@ from isthmus._version import __version__
 from isthmus.data import PREPARATIONS
 from isthmus.exceptions import ModelFileError, ParameterError
 from isthmus.networks import Members
-from isthmus.objectives import Objective, describe, make_loss, rebuild
+from isthmus.objectives import Objective, describe, make_loss, rebuild, resolve
 from isthmus.storage import Stored, model_card, write_folder
 from isthmus.training.devices import choose_device
 from isthmus.training.fit import Model, as_objective
@@ -63,6 +63,7 @@ def chosen(model: Model, plan: Plan) -> dict[str, Any]:
 def save(estimator: Any, path: str | PathLike[str], *, overwrite: bool) -> None:
     """Write a fitted estimator as a folder."""
     model, params = estimator._model, estimator._fitted_params
+    objective = resolve(params["objective"])
     rows = estimator.validation_rows_
     config = {
         "estimator": type(estimator).__name__,
@@ -74,8 +75,8 @@ def save(estimator: Any, path: str | PathLike[str], *, overwrite: bool) -> None:
         "parameters": _parameters(params),
         "schema": _schema(estimator),
         "architecture": model.architecture.config(),
-        "own_objective": None if params["objective"] is None else repr(params["objective"]),
-        "objective": None if params["objective"] is None else describe(params["objective"]),
+        "own_objective": None if objective is None else repr(objective),
+        "objective": describe(objective),
         "loss": model.loss.name,
         "precision": model.precision,
         "n_rows": estimator.n_rows_,

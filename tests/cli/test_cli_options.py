@@ -18,7 +18,7 @@ from isthmus.networks import ACTIVATIONS
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 #: Parameters that no text can stand for, and one that is of use in a longer-lived process alone.
-NOT_ON_A_COMMAND_LINE = {"objective", "callbacks", "warm_start"}
+NOT_ON_A_COMMAND_LINE = {"callbacks", "warm_start"}
 PARAMETERS = {
     name: parameter.default
     for name, parameter in inspect.signature(Autoencoder).parameters.items()
@@ -118,6 +118,7 @@ def test_every_value_given_reaches_the_estimator(monkeypatch, tmp_path, capsys):
     np.save(tmp_path / "x.npy", np.zeros((30, 8)))
     given = {
         "latent_dim": ("3", 3),
+        "objective": ("variational(beta=2)", "variational(beta=2)"),
         "kind": ("sequence", "sequence"),
         "network": ("gru", "gru"),
         "hidden": ("32,16", (32, 16)),
@@ -150,6 +151,23 @@ def test_every_value_given_reaches_the_estimator(monkeypatch, tmp_path, capsys):
     assert not seen[0]["verbose"]
 
 
+def test_objectives_given_several_times_are_a_list(monkeypatch, tmp_path, capsys):
+    import numpy as np
+
+    seen: list[object] = []
+
+    def fit(self, X, y=None, *, validation=None):
+        seen.append(self.objective)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Autoencoder, "fit", fit)
+    np.save(tmp_path / "x.npy", np.zeros((30, 8)))
+    words = ["--objective", "denoising(mask, 0.3)", "--objective", "sparse"]
+    assert main(["fit", f"{tmp_path}/x.npy", "--to", f"{tmp_path}/m", "--quiet", *words]) == 130
+    assert main(["fit", f"{tmp_path}/x.npy", "--to", f"{tmp_path}/m", "--quiet"]) == 130
+    assert seen == [["denoising(mask, 0.3)", "sparse"], None]
+
+
 def test_help_and_version_do_not_wait_for_torch():
     code = (
         "import sys, time\n"
@@ -158,7 +176,7 @@ def test_help_and_version_do_not_wait_for_torch():
         "heavy = {'torch', 'sklearn', 'scipy', 'numpy', 'pyarrow', 'plotly'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    for words in (["--version"], ["--help"], ["fit", "--help"]):
+    for words in (["--version"], ["--help"], ["fit", "--help"], ["kinds", "--help"]):
         start = time.perf_counter()
         done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

@@ -67,6 +67,7 @@ def rows():
     return np.tanh(rng.normal(size=(300, 2)) @ rng.normal(size=(2, 8)))
 
 
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
 def test_transform_draws_nothing_and_more_beta_keeps_codes_nearer_to_zero(rows):
     sizes = []
     for beta in (0.01, 1.0, 20.0):
@@ -78,6 +79,7 @@ def test_transform_draws_nothing_and_more_beta_keeps_codes_nearer_to_zero(rows):
     assert sizes[0] > sizes[1] > sizes[2]
 
 
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
 def test_grid_search_over_beta(rows):
     ae = Autoencoder(2, objective=Variational(), max_epochs=15, random_state=0)
     search = GridSearchCV(ae, {"objective__beta": [50.0, 0.1]}, cv=2).fit(rows)

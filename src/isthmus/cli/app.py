@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from isthmus._version import __version__
-from isthmus.cli import fitting, looking, options, using
+from isthmus.cli import fitting, kinds, looking, options, using
 from isthmus.cli.console import out
 from isthmus.cli.errors import run_guarded
 
@@ -48,12 +48,18 @@ def _common(
     """Fit an autoencoder to your data, see whether it beats PCA, and put it to use."""
 
 
-for module, panel in ((fitting, "Make a model"), (looking, "Look at a model"), (using, "Use a model")):
+PANELS = (
+    (fitting, "Make a model"),
+    (kinds, "Make a model"),
+    (looking, "Look at a model"),
+    (using, "Use a model"),
+)
+for module, panel in PANELS:
     for command in module.COMMANDS:
         app.command(
             epilog=module.EXAMPLES[command.__name__],
             rich_help_panel=panel,
-            no_args_is_help=command.__name__ != "demo",
+            no_args_is_help=command.__name__ not in ("demo", "kinds"),
         )(command)
 
 

@@ -18,7 +18,7 @@ from isthmus.cli.errors import INTERRUPTED
 from isthmus.cli.reading import Selection, color_of, hold_out
 from isthmus.cli.tables import print_comparison, print_places
 from isthmus.cli.writing import check_file, try_place
-from isthmus.exceptions import ModelFileError
+from isthmus.exceptions import ModelFileError, ParameterError
 
 if TYPE_CHECKING:
     from isthmus import Autoencoder
@@ -39,6 +39,7 @@ def fit(
     validation: o.Validation = None,
     test_fraction: o.TestFraction = 0.2,
     latent_dim: o.LatentDim = "auto",
+    objective: o.Objective = None,
     network: o.Network = "auto",
     hidden: o.Hidden = "auto",
     activation: o.Activation = "silu",
@@ -77,7 +78,9 @@ def fit(
 
     # The options are named as the estimator's parameters, so nothing is listed twice.
     known = inspect.signature(Autoencoder).parameters
-    model = Autoencoder(**{name: value for name, value in ctx.params.items() if name in known})
+    given: dict[str, Any] = {name: value for name, value in ctx.params.items() if name in known}
+    given["objective"] = objective_of(objective)
+    model = Autoencoder(**given)
     selection = Selection(columns, drop, size)
     raw = selection.read(source, kind)
     asked = color_of(raw, color)
@@ -117,6 +120,8 @@ $ isthmus fit people.csv --to model --drop name --report report.html --color nam
 
 $ isthmus fit photos/ --to model --size 16x16 --latent-dim 4 --max-epochs 20
 
+$ isthmus fit people.csv --to model --drop name --objective "denoising(mask, 0.3)" --objective variational
+
 $ cat people.csv | isthmus fit - --to model --columns age,height,weight --hidden 64,16 --random-state 0""",
     "demo": """Examples:
 
@@ -124,6 +129,20 @@ $ isthmus demo
 
 $ isthmus demo --to somewhere/else""",
 }
+
+
+def objective_of(words: list[str] | None) -> str | list[str] | None:
+    """Give the objective that the words of the options ask for; refuse words without sense before any work."""
+    if not words:
+        return None
+    from isthmus.objectives import resolve
+
+    try:
+        resolve(words)
+    except ParameterError as error:
+        said = str(error).replace("objective=", "--objective ", 1).replace("are a list.", "are --objective each.")
+        raise ParameterError(f"{said.rstrip('.')}. `isthmus kinds` lists them all.") from error
+    return words[0] if len(words) == 1 else words
 
 
 def check_model_place(to: str, *, force: bool) -> None:

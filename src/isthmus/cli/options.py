@@ -136,11 +136,19 @@ TestFraction = Annotated[
     _option(DATA, "Share of SOURCE held out to judge the model on; 0: none.", "SHARE", min=0.0, max=0.9),
 ]
 
+# Kinds -----------------------------------------------------------------------------------------------------
+
+KindName = Annotated[str | None, _argument("NAME", "Kind to tell more of: its parameters and their defaults.")]
+
 # Model: named as the estimator's parameters ----------------------------------------------------------------
 
 LatentDim = Annotated[
     Any,
     _option(MODEL, "Size of the code. auto: as PCA needs for 95 % of the variance.", "N|auto", parser=number),
+]
+Objective = Annotated[
+    list[str] | None,
+    _option(MODEL, "What is added, as `isthmus kinds` lists it; may be given several times.", "WORD"),
 ]
 Network = Annotated[str, _option(MODEL, "auto, dense, conv, lstm or gru.", "NETWORK")]
 Hidden = Annotated[

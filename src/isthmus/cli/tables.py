@@ -58,6 +58,7 @@ def _about(config: Mapping[str, Any], record: Mapping[str, Any]) -> list[tuple[s
         ("class", config.get("estimator")),
         ("kind of data", config.get("kind")),
         ("code size", config.get("latent_dim")),
+        ("objective", " ".join(str(config.get("own_objective") or "none: the plain autoencoder").split())),
         ("rows fitted on", config.get("n_rows")),
         ("saved", config.get("created")),
         ("training ended by", record.get("stopped_")),

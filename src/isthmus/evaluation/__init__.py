@@ -1,7 +1,24 @@
 """How good a model is: beside PCA, in words, and as a page to send to a colleague."""
 
 from isthmus.evaluation.comparison import Comparison, Errors, compare
+from isthmus.evaluation.disentangling import dci, disentanglement, mutual_information_gap, sap
 from isthmus.evaluation.findings import Advice, advice
+from isthmus.evaluation.latent_pictures import explanation_figure
 from isthmus.evaluation.page import report
+from isthmus.evaluation.prefixes import PrefixCurve, prefix_curve
 
-__all__ = ["Advice", "Comparison", "Errors", "advice", "compare", "report"]
+__all__ = [
+    "Advice",
+    "Comparison",
+    "Errors",
+    "PrefixCurve",
+    "advice",
+    "compare",
+    "dci",
+    "disentanglement",
+    "explanation_figure",
+    "mutual_information_gap",
+    "prefix_curve",
+    "report",
+    "sap",
+]

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from isthmus.evaluation import codes as code_plot
-from isthmus.evaluation import figures, pictures
+from isthmus.evaluation import figures, pictures, prefixes
 from isthmus.evaluation.about import about
 from isthmus.evaluation.comparison import Comparison, Errors
 from isthmus.evaluation.evidence import Evidence, gather
@@ -57,7 +57,7 @@ class Panel:
 
 def panel(name: str, figure: go.Figure, alt: str) -> Panel:
     """Make a figure ready for the page."""
-    return Panel(name, script_safe(str(figure.to_json())), alt, int(figure.layout.height or 360))
+    return Panel(name, script_safe(str(figure.to_json())), alt, int(figure.to_dict()["layout"].get("height") or 360))
 
 
 def script_safe(text: str) -> str:
@@ -156,6 +156,7 @@ def render(seen: Evidence, *, color: Any = None, title: str | None = None, model
         **_beside(seen.comparison),
         **_examples(seen),
         **_codes(seen, color),
+        **_prefixes(seen),
         **_rows(seen),
         **about(seen, model_path),
     }
@@ -333,6 +334,18 @@ def _codes(seen: Evidence, color: Any) -> dict[str, Any]:
         for way, shown in zip(ways, visible, strict=True)
     ]
     return {"codes": panel("codes", figure, alt), "codes_how": how, "choices": choices}
+
+
+def _prefixes(seen: Evidence) -> dict[str, Any]:
+    """Draw the error by the number of units that are kept, for codes in order."""
+    if not prefixes.is_ordered(seen.model):
+        return {"prefixes": None}
+    held_out = seen.held_out
+    rows = seen.raw if held_out is None or not len(held_out) else seen.raw.take(held_out)
+    curve = prefixes.prefix_curve(seen.model, rows)
+    said = curve.sentence()
+    alt = f"Error by the number of units kept, Isthmus beside PCA. {said}"
+    return {"prefixes": panel("prefixes", prefixes.figure(curve), alt), "prefixes_said": said}
 
 
 def _rows(seen: Evidence) -> dict[str, Any]:

@@ -210,11 +210,12 @@ def sequence_lines(seen: Evidence, rows: np.ndarray, most_channels: int = 4) -> 
                     x=step, y=values[i, step, channel], name=name, legendgroup=name, showlegend=first,
                     mode="lines", line=style, **place,
                 )  # fmt: skip
-    style = blank(90 + 150 * down).layout
+    height = 90 + 150 * down
+    style = blank(height).layout
     for part in ("template", "height", "font", "paper_bgcolor", "plot_bgcolor"):
         grid.layout[part] = style[part]
     top = 72
-    above = 1 + (top - 30) / (style.height - top - 40)  # in shares of the height of the drawing
+    above = 1 + (top - 30) / (height - top - 40)  # in shares of the height of the drawing
     grid.update_layout(
         margin={"l": 48, "r": 12, "t": top, "b": 40},
         legend={"orientation": "h", "x": 0, "y": above, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},

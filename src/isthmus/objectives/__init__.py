@@ -1,27 +1,38 @@
 """One idea a file: what a kind of autoencoder adds to the training step, and the reconstruction losses."""
 
+from isthmus.objectives.adversarial import Adversarial
 from isthmus.objectives.base import Batch, Chain, Coder, Objective, Rival, Terms, each_objective
+from isthmus.objectives.contractive import Contractive
 from isthmus.objectives.denoising import Denoising
+from isthmus.objectives.ordered import Ordered
+from isthmus.objectives.quantised import VectorQuantised
 from isthmus.objectives.reconstruction import LOSSES, Loss, make_loss
-from isthmus.objectives.registry import OBJECTIVES, describe, rebuild
+from isthmus.objectives.registry import OBJECTIVES, describe, rebuild, resolve
 from isthmus.objectives.sparse import Sparse
 from isthmus.objectives.variational import Variational
+from isthmus.objectives.wasserstein import Wasserstein
 
 __all__ = [
     "LOSSES",
     "OBJECTIVES",
+    "Adversarial",
     "Batch",
     "Chain",
     "Coder",
+    "Contractive",
     "Denoising",
     "Loss",
     "Objective",
+    "Ordered",
     "Rival",
     "Sparse",
     "Terms",
     "Variational",
+    "VectorQuantised",
+    "Wasserstein",
     "describe",
     "each_objective",
     "make_loss",
     "rebuild",
+    "resolve",
 ]

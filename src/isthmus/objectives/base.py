@@ -105,9 +105,13 @@ class Objective(BaseEstimator):
     network: Coder
     own: Any = None
     progress: Tensor = torch.ones(())
+    #: Objectives of the same list that the code has passed when it comes to this one.
+    earlier: Sequence[Objective] = ()
 
     #: Whether a linear path started at PCA suits the codes; without, `linear_path="auto"` means none.
     linear_path = True
+    #: Share of the training after which the loss asks for the same to the end: patience is counted from there.
+    settles = 0.0
 
     # Before training --------------------------------------------------------------------------------------------------
 
@@ -138,6 +142,17 @@ class Objective(BaseEstimator):
         if progress is not None:
             bound.progress = progress
         return bound
+
+    def follow(self, earlier: Sequence[Objective]) -> None:
+        """Take the bound objectives that come before this one in a list."""
+        self.earlier = tuple(earlier)
+
+    def coded(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Encode rows as far as this objective: the deterministic code of the objectives before it in a list."""
+        h = self.network.encode(x, mask)
+        for objective in self.earlier:
+            h = objective.encode(h)
+        return h
 
     # In a step --------------------------------------------------------------------------------------------------------
 
@@ -231,6 +246,7 @@ class Chain(Objective):
         for objective, width in self._widths(latent_dim):
             objective.begin(shape, width)
         self.linear_path = all(objective.linear_path for objective in self.objectives)
+        self.settles = max((objective.settles for objective in self.objectives), default=0.0)
 
     def _widths(self, latent_dim: int) -> list[tuple[Objective, int]]:
         """Each objective with the width of the code that it gives."""
@@ -252,11 +268,17 @@ class Chain(Objective):
 
     def _bound(self, network: Any, own: Any, progress: Tensor | None) -> Self:
         bound = super()._bound(network, own, progress)
-        bound.objectives = [
-            objective._bound(network, own[str(i)] if own is not None and str(i) in own else None, progress)
-            for i, objective in enumerate(self.objectives)
-        ]
+        bound.objectives = parts = []
+        for i, objective in enumerate(self.objectives):
+            part = objective._bound(network, own[str(i)] if own is not None and str(i) in own else None, progress)
+            part.follow((*self.earlier, *parts))
+            parts.append(part)
         return bound
+
+    def follow(self, earlier: Sequence[Objective]) -> None:
+        super().follow(earlier)
+        for i, objective in enumerate(self.objectives):
+            objective.follow((*earlier, *self.objectives[:i]))
 
     def start(self, x: Tensor, mask: Tensor | None) -> None:
         for objective in self.objectives:

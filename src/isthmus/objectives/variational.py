@@ -1,40 +1,100 @@
-"""Variational: the code is a distribution, kept near the standard normal one."""
+"""Variational: the code is a distribution, kept near a prior."""
 
 from __future__ import annotations
 
 import math
+from numbers import Integral
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from isthmus.objectives.base import Objective, Terms
-from isthmus.objectives.checks import check_weight
+from isthmus.exceptions import ParameterError
+from isthmus.objectives.base import Batch, Objective, Terms
+from isthmus.objectives.checks import check_number, check_weight, check_word, is_number, refuse
+from isthmus.objectives.mixtures import (
+    LEAST,
+    LOG_TWO_PI,
+    MIXTURES,
+    MOST,
+    gaussian_log_density,
+    split,
+    standard_log_density,
+)
+from isthmus.objectives.reconstruction import Loss
 
-#: Logarithms of the variance are held within these bounds, so that its exponential stays finite.
-LEAST, MOST = -20.0, 10.0
+__all__ = ["LEAST", "MOST", "Variational"]
+
+NORMAL, LEARNED, DREG = "normal", "learned", "dreg"
+GRADIENTS = ("standard", DREG)
+#: Samples, cycles and components at most: a file may ask for any number.
+LARGEST_COUNT = 10_000
+#: Least variance, and least square of a unit's weight, that training starts at.
+LEAST_START = 1e-2
+#: Variance that the squared error, as it is, stands for, and the constants that the losses leave out of a value's
+#: negative log-likelihood: of Gaussians of that variance, Laplace distributions of scale 1, and Huber's density.
+PLAIN_VARIANCE = 0.5
+CONSTANTS = {"mse": 0.5 * math.log(math.pi), "mae": math.log(2.0), "huber": 1.0730585907, "bce": 0.0}
+
+
+class _Own(nn.Module):
+    """What is learnt beside the network: the prior, and the logarithm of the decoder's variance."""
+
+    def __init__(self, prior: nn.Module | None, log_variance: Tensor | None):
+        super().__init__()
+        self.prior = prior
+        self.log_variance = None if log_variance is None else nn.Parameter(log_variance)
 
 
 class Variational(Objective):
-    """Gaussian code with a standard normal prior (Kingma and Welling, 2014); `transform` gives its mean.
+    """Gaussian code kept near a prior (Kingma and Welling, 2014); `transform` gives its mean.
 
     The loss is the negative evidence lower bound per value: the reconstruction loss, which is a mean over values, plus
-    `beta` times the divergence from the prior, summed over the units of the code and divided by the number of values in
-    a row. With `loss="mse"` this is a Gaussian likelihood of variance one half in prepared units, with "bce" the
-    Bernoulli one.
+    `beta` times the divergence of the posterior from the prior, summed over the units of the code and divided by the
+    number of values in a row, missing ones as well. With `loss="bce"` the decoder is a Bernoulli likelihood, with "mse"
+    a Gaussian one.
 
     Parameters
     ----------
     beta : float, default=1.0
         Weight of the divergence (Higgins et al., 2017).
+    samples : int, default=1
+        Codes drawn for each row. Two or more: the importance-weighted bound (Burda et al., 2016), which is nearer to
+        the likelihood, per observed value. `history_` splits it into the divergence and the rest; `beta` weights the
+        prior over the posterior within it.
+    gradient : {"standard", "dreg"}, default="standard"
+        "dreg": the encoder's gradient of the importance-weighted bound is reparametrised doubly, with less variance
+        (Tucker et al., 2019).
+    warmup : float, default=0.0
+        Share of the training, or of each cycle, over which the weight of the divergence rises from 0 to `beta`. Epochs
+        are judged by the whole of it.
+    cycles : int, default=1
+        Times that the weight starts again at 0 (Fu et al., 2019); `warmup=0.5` is theirs.
+    free_bits : float, default=0.0
+        Divergence of each unit, in nats, as a mean over the batch, up to which it costs nothing more to use the unit
+        (Kingma et al., 2016). For the normal prior and one sample.
+    prior : {"normal", "vamp", "mixture"}, default="normal"
+        The standard normal distribution, the mixture of the posteriors of trained pseudo-inputs (Tomczak and Welling,
+        2018), or a trained mixture of Gaussians.
+    components : int, default=50
+        Of the prior, where it is a mixture.
+    variance : {"learned"}, float or None, default=None
+        Of the Gaussian decoder, in prepared units, for `loss="mse"`: learned, or given; the loss is then in nats per
+        value. None: the squared error as it is, which is a variance of one half without its constant. "learned" is
+        mostly the better model of standardised columns, and None the faster step.
 
     Raises
     ------
     ParameterError
-        At `fit`, if beta is not a number from 0 on.
+        At `fit`, if a parameter cannot be used, or not with the others or the loss.
 
     References
     ----------
-    D. P. Kingma, M. Welling, "Auto-encoding variational Bayes", ICLR 2014. I. Higgins et al., "beta-VAE", ICLR 2017.
+    D. P. Kingma, M. Welling, "Auto-encoding variational Bayes", ICLR 2014. Y. Burda, R. Grosse, R. Salakhutdinov,
+    "Importance weighted autoencoders", ICLR 2016. D. P. Kingma et al., "Improved variational inference with inverse
+    autoregressive flow", NeurIPS 2016. I. Higgins et al., "beta-VAE", ICLR 2017. J. M. Tomczak, M. Welling, "VAE with a
+    VampPrior", AISTATS 2018. H. Fu et al., "Cyclical annealing schedule", NAACL 2019. G. Tucker et al., "Doubly
+    reparameterized gradient estimators for Monte Carlo objectives", ICLR 2019.
 
     Examples
     --------
@@ -43,23 +103,206 @@ class Variational(Objective):
     [[1.0, 2.0]]
     """
 
-    def __init__(self, beta: float = 1.0):
+    def __init__(
+        self,
+        beta: float = 1.0,
+        samples: int = 1,
+        *,
+        gradient: str = "standard",
+        warmup: float = 0.0,
+        cycles: int = 1,
+        free_bits: float = 0.0,
+        prior: str = NORMAL,
+        components: int = 50,
+        variance: float | str | None = None,
+    ):
         self.beta = beta
+        self.samples = samples
+        self.gradient = gradient
+        self.warmup = warmup
+        self.cycles = cycles
+        self.free_bits = free_bits
+        self.prior = prior
+        self.components = components
+        self.variance = variance
+
+    # Before training --------------------------------------------------------------------------------------------------
 
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
         check_weight(self, "beta")
+        check_weight(self, "free_bits")
+        check_number(self, "warmup", 0, 1, "a share from 0 to 1")
+        check_word(self, "gradient", GRADIENTS)
+        check_word(self, "prior", (NORMAL, *MIXTURES))
+        for name in ("samples", "cycles", "components"):
+            if not isinstance(getattr(self, name), Integral) or not is_number(getattr(self, name), 1, LARGEST_COUNT):
+                raise refuse(self, name, f"a whole number from 1 to {LARGEST_COUNT}")
+        if self.variance is not None and not self._learns_variance and not is_number(self.variance, 1e-8, 1e8):
+            raise refuse(self, "variance", "'learned', None, or a number from 1e-8 to 1e8")
+        if self.gradient == DREG and self.samples == 1:
+            raise refuse(self, "gradient", "'standard' with samples=1; set samples=2 or more for 'dreg'")
+        if self.free_bits and (self.samples > 1 or self.prior != NORMAL):
+            raise refuse(self, "free_bits", "0 unless samples=1 and prior='normal'")
         #: Weight of the divergence of one unit, beside a reconstruction loss that is a mean over values.
         self.per_unit = float(self.beta) / math.prod(shape)
+        # The last cycle's rise ends here.
+        self.settles = 1 - (1 - float(self.warmup)) / int(self.cycles) if self.warmup else 0.0
+        self._latent_dim = latent_dim
+        self._drawn: Any = None
+
+    @property
+    def _learns_variance(self) -> bool:
+        return isinstance(self.variance, str) and self.variance == LEARNED
+
+    @property
+    def is_written_out(self) -> bool:
+        """Whether the loss is the analytic one, with nothing to it beyond `beta`: what the fused step covers."""
+        plain = self.samples == 1 and not self.warmup and not self.free_bits
+        return plain and self.prior == NORMAL and self.variance is None
 
     def code_dim(self, latent_dim: int) -> int:
         return 2 * latent_dim
 
+    def make(self, shape: tuple[int, ...], latent_dim: int) -> nn.Module | None:
+        prior = MIXTURES[self.prior](shape, latent_dim, int(self.components)) if self.prior != NORMAL else None
+        log_variance = torch.zeros(()) if self._learns_variance else None
+        return None if prior is None and log_variance is None else _Own(prior, log_variance)
+
+    def start(self, x: Tensor, mask: Tensor | None) -> None:
+        if self.variance is not None:
+            self._start_gaussian(x, mask)
+        if self.prior != NORMAL:
+            self.own.prior.start(self.coded, x, mask)
+
+    @torch.no_grad()
+    def _start_gaussian(self, x: Tensor, mask: Tensor | None) -> None:
+        """Start the variance at that of the residuals, and a linear path at probabilistic PCA, which is the optimum."""
+        if self._learns_variance:
+            squares = (self.network.decode(self.encode(self.coded(x, mask))) - x).square()
+            residual = squares.mean() if mask is None else (squares * mask).sum() / mask.sum().clamp(min=1)
+            variance = residual.clamp(LEAST_START, 1)
+            self.own.log_variance.copy_(variance.log())
+        else:
+            variance = torch.tensor(float(self.variance))  # pyright: ignore[reportArgumentType]
+        path = getattr(self.network, "linear", None)
+        heads = [m for m in self.network.encoder.modules() if isinstance(m, nn.Linear) and m.bias is not None]
+        if path is None or self.earlier or not heads or heads[-1].out_features != 2 * path.encoder.out_features:
+            return
+        # Codes have unit variance, so that these are the variances of the components.
+        share = variance.to(x) / path.decoder.weight.square().sum(0)
+        kept = (1 - share).clamp(min=LEAST_START).sqrt()
+        path.encoder.weight.mul_(kept[:, None])
+        path.decoder.weight.mul_(kept)
+        heads[-1].bias[len(share) :] = share.clamp(max=1).log()
+
+    # In a step --------------------------------------------------------------------------------------------------------
+
     def code(self, h: Tensor) -> tuple[Tensor, Terms]:
-        mean, log_variance = h.chunk(2, dim=1)
-        log_variance = log_variance.clamp(LEAST, MOST)
-        z = mean + torch.randn_like(mean) * (log_variance / 2).exp()
-        divergence = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(1).mean()
-        return z, {"divergence": self.per_unit * divergence}
+        mean, log_variance = split(h)
+        deviation = (log_variance / 2).exp()
+        if self.samples == 1:
+            z = mean + torch.randn_like(mean) * deviation
+            return z, {"divergence": self._weight() * self._batch_divergence(mean, log_variance, z)}
+        z = mean + torch.randn(int(self.samples), *mean.shape, dtype=mean.dtype, device=mean.device) * deviation
+        # Told here, and part of the bound that `reconstruction` gives.
+        divergence = self._weight() * self.divergence(mean, log_variance, z).mean().detach()
+        self._drawn = mean, log_variance, z, divergence
+        return z.flatten(0, 1), {"divergence": divergence}
+
+    def _ramp(self) -> Tensor | float:
+        """Share of `beta` that counts at this point of the training."""
+        if not self.warmup:
+            return 1.0
+        of_cycle = torch.where(self.progress < 1, (self.progress * self.cycles) % 1, self.progress)
+        return (of_cycle / self.warmup).clamp(max=1)
+
+    def _weight(self) -> Tensor | float:
+        return self.per_unit * self._ramp() if self.warmup else self.per_unit
+
+    def _batch_divergence(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> Tensor:
+        if self.free_bits:
+            return self.unit_divergences(mean, log_variance).mean(0).clamp(min=self.free_bits).sum()
+        return self.divergence(mean, log_variance, z).mean()
+
+    @staticmethod
+    def unit_divergences(mean: Tensor, log_variance: Tensor) -> Tensor:
+        """Divergence of each row's each unit from the standard normal distribution, in nats: (n, latent_dim)."""
+        return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1)
+
+    def divergence(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> Tensor:
+        """Divergence of each row's posterior from the prior, in nats: by a formula, or estimated by the codes `z`."""
+        if self.prior == NORMAL:
+            return self.unit_divergences(mean, log_variance).sum(-1)
+        entropy = 0.5 * (log_variance + LOG_TWO_PI + 1).sum(-1)
+        return -entropy - self.prior_log_density(z)
+
+    def prior_log_density(self, z: Tensor) -> Tensor:
+        """Log-density of codes under the prior: (..., latent_dim) to (...)."""
+        return standard_log_density(z) if self.prior == NORMAL else self.own.prior.log_density(self.coded, z)
+
+    def reconstruction(self, batch: Batch) -> Tensor:
+        if self.samples > 1:
+            return self._importance_weighted(batch)
+        loss = batch.loss(batch.output, batch.x, batch.mask)
+        return loss if self.variance is None else self._in_nats(loss, batch.loss)
+
+    def _importance_weighted(self, batch: Batch) -> Tensor:
+        """Negative bound per observed value, less the divergence, which `code` gave as a term."""
+        mean, log_variance, z, divergence = self._drawn
+        self._drawn = None
+        doubly = self.gradient == DREG
+        # With this the posterior's parameters act through the codes alone.
+        about = (mean.detach(), log_variance.detach()) if doubly else (mean, log_variance)
+        ratio = self.prior_log_density(z) - gaussian_log_density(z, *about)
+        beta = float(self.beta) * self._ramp()
+        weights = beta * ratio - self.row_costs(batch.output, batch.x, batch.mask, batch.loss)
+        if doubly and z.requires_grad:
+            shares = weights.detach().softmax(0).unsqueeze(-1)
+            z.register_hook(lambda grad: grad * (1 - beta * (1 - shares)))
+        bound = torch.logsumexp(weights, 0) - math.log(self.samples)
+        observed = batch.x.numel() if batch.mask is None else batch.mask.sum().clamp(min=1)
+        return -bound.sum() / observed - divergence
+
+    # Likelihood -------------------------------------------------------------------------------------------------------
+
+    def row_costs(self, output: Tensor, x: Tensor, mask: Tensor | None, loss: Loss) -> Tensor:
+        """Loss of each row, summed over its observed values: outputs of S n rows, one block after another, to (S, n).
+
+        In nats, but for constants where `variance` is None.
+        """
+        outputs = output.unflatten(0, (-1, len(x)))
+        cells = loss.cells(outputs, x.expand_as(outputs))
+        if self.variance is not None:
+            cells = self._in_nats(cells, loss)
+        return (cells if mask is None else cells * mask).flatten(2).sum(2)
+
+    def constant(self, loss: Loss) -> float:
+        """What `row_costs` leaves out of each value's negative log-likelihood, in nats."""
+        if loss.name not in CONSTANTS:
+            raise ParameterError(
+                f"loss={loss.name!r} is no likelihood that Variational knows; it knows {', '.join(CONSTANTS)}."
+            )
+        return CONSTANTS[loss.name] if self.variance is None else 0.0
+
+    def _in_nats(self, squares: Tensor, loss: Loss) -> Tensor:
+        """Squared errors as negative log-likelihoods of the decoder's variance."""
+        if loss.name != "mse":
+            raise ParameterError(
+                f"Variational: variance={self.variance!r} is that of a Gaussian decoder and cannot be used with "
+                f"loss={loss.name!r}; set loss='mse', or leave variance=None."
+            )
+        if self._learns_variance:
+            held = self.own.log_variance.clamp(LEAST, MOST)
+            return 0.5 * (squares * (-held).exp() + held + LOG_TWO_PI)
+        given = float(self.variance)  # pyright: ignore[reportArgumentType]
+        return 0.5 * (squares / given + math.log(given) + LOG_TWO_PI)
+
+    # After training ---------------------------------------------------------------------------------------------------
 
     def encode(self, h: Tensor) -> Tensor:
         return h.chunk(2, dim=1)[0]
+
+    def draw(self, n: int, generator: torch.Generator) -> Tensor | None:
+        if self.prior == NORMAL:
+            return torch.randn(n, self._latent_dim, generator=generator)
+        return self.own.prior.draw(self.coded, n, generator)

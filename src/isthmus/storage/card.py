@@ -10,6 +10,7 @@ from typing import Any
 
 _MOST_COLUMNS = 60  # of the data schema that are listed
 _MOST_EPOCHS = 10  # of the losses that are listed
+_PLAIN = "none: the plain autoencoder"  # said of a model without an objective
 
 
 def model_card(config: Mapping[str, Any]) -> str:
@@ -19,11 +20,12 @@ def model_card(config: Mapping[str, Any]) -> str:
     ----------
     config : mapping
         The model's configuration. Of its keys these are shown, each one only where it is there: ``estimator``
-        (class name), ``kind``, ``latent_dim``, ``n_rows``, ``created``, ``isthmus_version``, ``versions``
-        (dict of package to version), ``parameters`` and ``chosen`` (dicts), ``schema`` (a list of column
-        names, of (name, dtype) pairs or of dicts with ``name`` and ``dtype``; or a shape; or a dict with any
-        of ``columns``, ``shape``, ``kind``, ``dtype``), ``history`` (dict of lists by epoch) and
-        ``comparison`` (dict with ``rows``, ``ours``, ``pca``, ``ratio``, ``split``).
+        (class name), ``kind``, ``latent_dim``, ``own_objective`` (as text; None: the plain autoencoder),
+        ``n_rows``, ``created``, ``isthmus_version``, ``versions`` (dict of package to version),
+        ``parameters`` and ``chosen`` (dicts), ``schema`` (a list of column names, of (name, dtype) pairs or of
+        dicts with ``name`` and ``dtype``; or a shape; or a dict with any of ``columns``, ``shape``, ``kind``,
+        ``dtype``), ``history`` (dict of lists by epoch) and ``comparison`` (dict with ``rows``, ``ours``, ``pca``,
+        ``ratio``, ``split``).
 
     Returns
     -------
@@ -70,6 +72,7 @@ def _about(config: Mapping[str, Any]) -> str:
     facts = [
         ("kind of data", config.get("kind")),
         ("code size", config.get("latent_dim")),
+        ("objective", config["own_objective"] or _PLAIN if "own_objective" in config else None),
         ("rows fitted on", config.get("n_rows")),
         ("saved", config.get("created")),
     ]

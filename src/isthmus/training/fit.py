@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from isthmus.data import PREPARATIONS, Preparation, Raw, Rows
 from isthmus.data.moments import only_zeros_and_ones
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Members, Network, find_family
-from isthmus.objectives import Chain, Loss, Objective, make_loss
+from isthmus.objectives import Chain, Loss, Objective, make_loss, resolve
 from isthmus.training.devices import choose_device, choose_precision
 from isthmus.training.inference import Inference
 from isthmus.training.pca import BUDGET, PrincipalComponents, principal_components
@@ -84,22 +85,17 @@ class Model:
 
 
 def as_objective(objective: Any) -> Objective:
-    """Take None, an `Objective` or a list of them; what a person holds is copied, and may change afterwards.
+    """Take None, a word, an `Objective` or a list of them; what a person holds is copied, and may change afterwards.
 
     Raises
     ------
     ParameterError
         For anything else.
     """
-    if objective is None:
+    made = resolve(objective)
+    if made is None:
         return Objective()
-    if isinstance(objective, Objective):
-        return _copy(objective)
-    if isinstance(objective, Sequence) and all(isinstance(o, Objective) for o in objective):
-        return Chain([_copy(o) for o in objective])
-    raise ParameterError(
-        f"objective={objective!r} is not an objective; give None, an isthmus.objectives.Objective, or a list of them."
-    )
+    return _copy(made) if isinstance(made, Objective) else Chain([_copy(part) for part in made])
 
 
 def _copy(objective: Objective) -> Objective:
@@ -215,6 +211,11 @@ def _choose_architecture(params: Mapping[str, Any], rows: Rows, latent_dim: int,
             hidden = family.default_hidden(shape, latent_dim, len(rows))
         else:
             hidden = tuple(int(size) for size in params["hidden"])
+    if params["code_activation"] != "linear" and objective.code_dim(latent_dim) != latent_dim:
+        raise ParameterError(
+            f"code_activation={params['code_activation']!r} cannot be used with {objective!r}: it would bend the "
+            "variances of the code as well. Leave code_activation='linear'."
+        )
     plain = params["code_activation"] == "linear" and params["output_activation"] == "linear"
     linear_path = params["linear_path"]
     if linear_path == "auto":
@@ -332,4 +333,5 @@ def _shown(value: Any) -> Any:
         return digest_weights(value)
     if isinstance(value, Sequence):
         return [_shown(item) for item in value]
-    return repr(value)
+    # A function within an objective lies elsewhere in each process.
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))

@@ -49,7 +49,7 @@ class Inference:
         self._networks = {next(network.parameters()).dtype: network.eval()}
         work = work_per_row(network, preparation.shape_)
         self._work = work.products
-        self._rows = max(64, BLOCK // work.widest)
+        self.rows_at_once = max(64, BLOCK // work.widest)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the copies in other precisions out of a pickle."""
@@ -70,7 +70,7 @@ class Inference:
 
     def blocks(self, raw: Raw) -> Iterator[tuple[slice, Prepared]]:
         """Prepare rows block by block."""
-        rows = self._rows
+        rows = self.rows_at_once
         dtype = self.dtype_for(raw.values.dtype)
         for start in range(0, len(raw), rows):
             part = raw if len(raw) <= rows else raw.take(slice(start, start + rows))
@@ -86,8 +86,13 @@ class Inference:
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
         """Prepared values of codes: (n, *shape)."""
+        return self.loss.link(self.outputs_of(z))
+
+    @torch.no_grad()
+    def outputs_of(self, z: Tensor) -> Tensor:
+        """What the network makes of codes, before the loss's link: (n, *shape)."""
         with threads_for(len(z) * self._work):
-            return self.loss.link(self.network(z.dtype).decode(z))
+            return self.network(z.dtype).decode(z)
 
     @torch.no_grad()
     def outputs(self, prepared: Prepared) -> list[Tensor]:
@@ -124,7 +129,7 @@ class Inference:
         """Rows in the person's units from codes."""
         z = torch.as_tensor(codes, dtype=self.dtype_for(codes.dtype), device=self.device)
         return np.concatenate(
-            [self.preparation.inverse(self.decode(part).cpu().numpy()) for part in z.split(self._rows)]
+            [self.preparation.inverse(self.decode(part).cpu().numpy()) for part in z.split(self.rows_at_once)]
         )
 
     def reconstruct(self, raw: Raw) -> np.ndarray:

@@ -185,12 +185,13 @@ class Loop:
             state.keep_best(parts[TOTAL].tolist(), [True] * len(self.single))
         else:
             judged = self._judge(validation).tolist()
-            better = [new < old * (1 - 1e-6) - 1e-12 for new, old in zip(judged, state.best_losses, strict=True)]
+            better = [new + 1e-6 * abs(new) + 1e-12 < old for new, old in zip(judged, state.best_losses, strict=True)]
             if any(better):
                 state.keep_best(judged, better)
         record = self._record(parts, validation, start)
         asked = [callback.on_epoch_end(record) is True for callback in self.callbacks]
-        waited = state.epoch - max(state.best_epochs)
+        settled = math.ceil(self.single[0].objective.settles * plan.max_epochs)
+        waited = state.epoch - max(settled, *state.best_epochs)
         if any(asked):
             state.finished = "callback"
         elif state.epoch >= plan.max_epochs:

@@ -5,21 +5,27 @@ What an objective does to the batch (`corrupt`) is left to itself: it is called 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from torch import nn
+
 from isthmus.objectives import Chain, Objective, Sparse, Variational
-from isthmus.objectives.sparse import EDGE
+from isthmus.objectives.sparse_kinds import EDGE, share
 from isthmus.objectives.variational import LEAST, MOST
 from isthmus.training.fused.tape import Layout, Tape, Unsupported, Value
 
 #: Names of terms, by the name in the record, of shape (K,).
 Terms = dict[str, str]
-Emitter = Callable[[Tape, Any, Value], tuple[Value, Terms]]
+#: Places beside the code that a written step does not come by.
+ELSEWHERE = ("reconstruction", "terms", "before_update", "after_update")
+#: What the objective has of its own beside each of the K networks.
+Owns = Sequence[Any]
+Emitter = Callable[[Tape, Any, Value, Owns], tuple[Value, Terms]]
 
 
-def emit(tape: Tape, objective: Objective, h: Value) -> tuple[Value, Terms]:
-    """Write `objective.code(h)` down.
+def emit(tape: Tape, objective: Objective, h: Value, owns: Owns) -> tuple[Value, Terms]:
+    """Write `objective.code(h)` down; `owns` are what it has of its own beside each network.
 
     Raises
     ------
@@ -28,11 +34,13 @@ def emit(tape: Tape, objective: Objective, h: Value) -> tuple[Value, Terms]:
     """
     h.fresh = False
     if is_plain(objective):
+        if objective.overrides(*ELSEWHERE):
+            raise Unsupported
         return h, {}
     emitter = EMITTERS.get(type(objective))
     if emitter is None:
         raise Unsupported
-    return emitter(tape, objective, tape.as_rows(h))
+    return emitter(tape, objective, tape.as_rows(h), owns)
 
 
 def is_plain(objective: Objective) -> bool:
@@ -42,24 +50,31 @@ def is_plain(objective: Objective) -> bool:
     return type(objective).code is Objective.code and type(objective).encode is Objective.encode
 
 
-def _chain(tape: Tape, objective: Chain, h: Value) -> tuple[Value, Terms]:
+def _chain(tape: Tape, objective: Chain, h: Value, owns: Owns) -> tuple[Value, Terms]:
     terms: Terms = {}
-    for part in objective.objectives:
-        h, new = emit(tape, part, h)
+    for i, part in enumerate(objective.objectives):
+        h, new = emit(tape, part, h, [_of_part(own, str(i)) for own in owns])
         for name, term in new.items():
             terms[objective.numbered(name, terms)] = term
     return h, terms
+
+
+def _of_part(own: Any, name: str) -> Any:
+    return own[name] if isinstance(own, nn.ModuleDict) and name in own else None
 
 
 def _term(tape: Tape) -> str:
     return tape.hold("term", tape.weights.values.new_zeros(tape.members))
 
 
-def _sparse(tape: Tape, objective: Sparse, h: Value) -> tuple[Value, Terms]:
-    return {"l1": _absolute, "kl": _divergence_from_rate, "topk": _largest}[objective.kind](tape, objective, h)
+def _sparse(tape: Tape, objective: Sparse, h: Value, owns: Owns) -> tuple[Value, Terms]:
+    emitter = SPARSE.get(objective.kind)
+    if emitter is None or objective.wide:
+        raise Unsupported
+    return emitter(tape, objective, h, owns)
 
 
-def _absolute(tape: Tape, objective: Sparse, h: Value) -> tuple[Value, Terms]:
+def _absolute(tape: Tape, objective: Sparse, h: Value, owns: Owns) -> tuple[Value, Terms]:
     term, signs = _term(tape), tape.buffer("spare", h.width)
     factor = tape.constant(lambda rows: objective.weight / (rows * h.width))
     tape.emit(f"torch.linalg.vector_norm({h.name}, 1, [1, 2], out={term})", f"{term}.mul_({factor})")
@@ -72,13 +87,14 @@ def _absolute(tape: Tape, objective: Sparse, h: Value) -> tuple[Value, Terms]:
     return h, {"sparsity": term}
 
 
-def _divergence_from_rate(tape: Tape, objective: Sparse, h: Value) -> tuple[Value, Terms]:
+def _divergence_from_rate(tape: Tape, objective: Sparse, h: Value, owns: Owns) -> tuple[Value, Terms]:
     z, term = tape.value(h.width), _term(tape)
     mean, slope = tape.name("mean"), tape.name("slope")
     rate, weight = float(objective.rate), float(objective.weight)
     tape.emit(
         f"torch.sigmoid({h.name}, out={z.name})",
         f"{mean} = {z.name}.mean([1], True)",
+        *_running(tape, mean, owns),
         # Beyond the clamp the penalty is flat: its slope is taken as 0 there, as autograd takes it.
         f"{slope} = torch.logical_and({mean} >= {EDGE}, {mean} <= {1 - EDGE}).to({mean}.dtype)",
         f"{mean}.clamp_({EDGE}, {1 - EDGE})",
@@ -101,7 +117,17 @@ def _divergence_from_rate(tape: Tape, objective: Sparse, h: Value) -> tuple[Valu
     return z, {"sparsity": term}
 
 
-def _largest(tape: Tape, objective: Sparse, h: Value) -> tuple[Value, Terms]:
+def _running(tape: Tape, mean: str, owns: Owns) -> list[str]:
+    """Write down that running means take in, and take the place of, those of the batch: (K, 1, width)."""
+    if not tape.training or owns[0] is None:
+        return []
+    portion = tape.constant(share)
+    held = [tape.hold("running", own.mean) for own in owns]
+    statements = [f"{name}.lerp_({mean}[{j}, 0], {portion})" for j, name in enumerate(held)]
+    return [*statements, *(f"{mean}[{j}, 0].copy_({name})" for j, name in enumerate(held))]
+
+
+def _largest(tape: Tape, objective: Sparse, h: Value, owns: Owns) -> tuple[Value, Terms]:
     z, kept, places = tape.value(h.width), tape.buffer("kept", h.width), tape.name("places")
     tape.emit(
         f"{places} = torch.topk(torch.abs({h.name}), {objective.active(h.width)}, 2)[1]",
@@ -118,7 +144,9 @@ def _largest(tape: Tape, objective: Sparse, h: Value) -> tuple[Value, Terms]:
     return z, {}
 
 
-def _gaussian(tape: Tape, objective: Variational, h: Value) -> tuple[Value, Terms]:
+def _gaussian(tape: Tape, objective: Variational, h: Value, owns: Owns) -> tuple[Value, Terms]:
+    if not objective.is_written_out:
+        raise Unsupported
     width = h.width // 2
     z, term = tape.value(width), _term(tape)
     # While they are measured, all networks draw the same.
@@ -156,6 +184,8 @@ def _gaussian(tape: Tape, objective: Variational, h: Value) -> tuple[Value, Term
     return z, {"divergence": term}
 
 
+#: Kinds of sparse codes that are written out, while they are no dictionaries.
+SPARSE: dict[str, Emitter] = {"l1": _absolute, "kl": _divergence_from_rate, "topk": _largest}
 EMITTERS: dict[type[Objective], Emitter] = {
     Chain: _chain,
     Sparse: _sparse,

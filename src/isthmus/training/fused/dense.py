@@ -76,7 +76,7 @@ def write_step(
     corrupts = objective.corrupts()
     x = Value(tape.buffer("given", size) if corrupts else CLEAN, size, Layout.ROWS if corrupts else shared, False)
     h = _encode(tape, networks, x, seen)
-    z, terms = codes.emit(tape, objective, h)
+    z, terms = codes.emit(tape, objective, h, [network.own for network in networks])
     output = _decode(tape, networks, z, size)
     # SAMPLE is gathered as (rows, K).
     if turned and output.layout is Layout.COLUMNS:
