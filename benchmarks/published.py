@@ -51,8 +51,8 @@ console = Console()
 
 def pictures(part: str, rows: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Rows of 784 pixels in 0..1, and their labels."""
-    X = np.asarray(read(DATA / f"{part}-images-idx3-ubyte.gz")).reshape(-1, 784)[:rows]
-    y = np.asarray(read(DATA / f"{part}-labels-idx1-ubyte.gz")).ravel()[:rows]
+    raw = read(DATA / f"{part}-images-idx3-ubyte.gz")
+    X, y = raw.values.reshape(-1, 784)[:rows], raw.extra["label"][:rows]
     return X.astype(np.float32) / 255, y
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +152,7 @@ class Codec(
             return 1.0 if error == 0 else float("nan")
         return 1 - error / total
 
-    def sample(self, n: int = 1, random_state: Any = None) -> Any:
+    def sample(self, n: int = 1, random_state: Any = None, *, condition: Mapping[Any, Any] | None = None) -> Any:
         """Make new rows: codes drawn, and decoded.
 
         They are drawn from the prior of an objective that has one, else from a Gaussian mixture on training codes; the
@@ -161,10 +162,29 @@ class Codec(
         ----------
         n : int, default=1
         random_state : int, RandomState instance or None, default=None
+        condition : mapping, optional
+            Values of the columns that the model was fitted to be given, `Variational(condition=...)`: by column, one
+            value or one for each of the n rows. Without it, the values of these columns are those of training rows.
 
         Returns
         -------
         ndarray or frame, like what was fitted on, of n rows
+
+        Raises
+        ------
+        ParameterError
+            If `condition` is given, and the model was not fitted to be given columns.
+        DataError
+            If `condition` does not fit the columns, or the n rows.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from isthmus import Autoencoder
+        >>> X = load_iris(as_frame=True).frame
+        >>> ae = Autoencoder(3, objective="variational(condition=target)", max_epochs=2, random_state=0).fit(X)
+        >>> ae.sample(3, condition={"target": [0, 1, 2]})["target"].tolist()
+        [0, 1, 2]
         """
         check_is_fitted(self)
         if not check.whole(1)(n):
@@ -172,7 +192,10 @@ class Codec(
         if not check.RANDOM(random_state):
             raise ParameterError(f"random_state={random_state!r} cannot be used; expected {check.RANDOM_WORDS}.")
         rng = check_random_state(random_state)
-        codes = self._inference.draw(int(n), rng.randint(2**31 - 1))
+        seed = rng.randint(2**31 - 1)
+        if condition is not None:
+            return self.preparation_.give_back(self._sample_given(int(n), condition, seed))
+        codes = self._inference.draw(int(n), seed)
         if codes is None:
             if self._density is None:
                 self._density = CodeDensity(self._codes)

@@ -144,6 +144,7 @@ def shortened(model: Model, objective: Objective, k: int) -> Model:
         If the network, or what the objective has of its own, cannot be cut.
     """
     whole = model.architecture
+    objective.meet(model.loss, model.preparation.feature_names_)
     objective.begin(whole.shape, k)
     architecture = dataclasses.replace(whole, latent_dim=k, code_dim=objective.code_dim(k))
     network = architecture.build(objective).to(device=model.device, dtype=model.dtype)

@@ -13,10 +13,10 @@ import sklearn
 import torch
 
 from isthmus._version import __version__
-from isthmus.data import PREPARATIONS
+from isthmus.data import PREPARATIONS, Preparation
 from isthmus.exceptions import ModelFileError, ParameterError
 from isthmus.networks import Members
-from isthmus.objectives import Objective, describe, make_loss, rebuild, resolve
+from isthmus.objectives import Loss, Objective, describe, make_loss, rebuild, resolve
 from isthmus.storage import Stored, model_card, write_folder
 from isthmus.training.devices import choose_device
 from isthmus.training.fit import Model, as_objective
@@ -102,9 +102,11 @@ def load_into(
     config, tensors = stored.config, stored.tensors
     try:
         architecture = Architecture.restore(config["architecture"])
+        preparation = PREPARATIONS[stored.preparation["kind"]].restore(stored.preparation, stored.arrays)
+        loss = make_loss(config["loss"])
         params: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config["parameters"].items()}
         if objective is None and config.get("objective") is not None:
-            objective = _rebuilt(config["objective"], architecture, path)
+            objective = _rebuilt(config["objective"], architecture, loss, preparation, path)
         if config["own_objective"] is not None and objective is None:
             raise ParameterError(
                 f"The model in {str(path)!r} was fitted with the objective {config['own_objective']}: loading runs no "
@@ -124,7 +126,7 @@ def load_into(
         if network is not None:
             params["network"] = network
         estimator = estimator_class(**params)
-        model = _model(stored, architecture, objective, network, device)
+        model = _model(stored, architecture, loss, preparation, objective, network, device)
         estimator._set_model(model, estimator.get_params(deep=False))
         # Models that were written before there were members have one.
         for name, value in ({"best_member_": 0, "stability_": None} | config["record"]).items():
@@ -143,10 +145,17 @@ def load_into(
     return estimator
 
 
-def _model(stored: Stored, architecture: Architecture, objective: Any, network: Any, device: str) -> Model:
+def _model(
+    stored: Stored,
+    architecture: Architecture,
+    loss: Loss,
+    preparation: Preparation,
+    objective: Any,
+    network: Any,
+    device: str,
+) -> Model:
     config = stored.config
-    preparation = PREPARATIONS[stored.preparation["kind"]].restore(stored.preparation, stored.arrays)
-    begun = _begun(objective, architecture)
+    begun = _begun(objective, architecture, loss, preparation)
     built = architecture.build(begun, network)
     groups: dict[str, dict[str, torch.Tensor]] = {}
     for name, tensor in stored.tensors.items():
@@ -163,7 +172,7 @@ def _model(stored: Stored, architecture: Architecture, objective: Any, network: 
     return Model(
         preparation=preparation,
         objective=begun,
-        loss=make_loss(config["loss"]),
+        loss=loss,
         architecture=architecture,
         network=built.to(place).eval(),
         pca=PrincipalComponents.restore({k: v.numpy() for k, v in groups["pca"].items()}),
@@ -172,9 +181,10 @@ def _model(stored: Stored, architecture: Architecture, objective: Any, network: 
     )
 
 
-def _begun(objective: Any, architecture: Architecture) -> Objective:
+def _begun(objective: Any, architecture: Architecture, loss: Loss, preparation: Preparation) -> Objective:
     """Make the model's own copy of an objective, ready for use."""
     begun = as_objective(objective)
+    begun.meet(loss, preparation.feature_names_)
     begun.begin(architecture.shape, architecture.latent_dim)
     width = begun.code_dim(architecture.latent_dim)
     if width != architecture.code_dim:
@@ -185,11 +195,13 @@ def _begun(objective: Any, architecture: Architecture) -> Objective:
     return begun
 
 
-def _rebuilt(description: Any, architecture: Architecture, path: Any) -> Objective | list[Objective]:
+def _rebuilt(
+    description: Any, architecture: Architecture, loss: Loss, preparation: Preparation, path: Any
+) -> Objective | list[Objective]:
     """Make the objective that a file describes, and try it: what a file holds is not trusted."""
     try:
         objective = rebuild(description)
-        _begun(objective, architecture)
+        _begun(objective, architecture, loss, preparation)
     except (ModelFileError, ParameterError) as error:
         raise ModelFileError(
             f"The objective of the model in {str(path)!r} cannot be made again: {str(error).rstrip('.')}. It was "

@@ -15,12 +15,14 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from isthmus import parameters as check
+from isthmus.data import Raw
 from isthmus.exceptions import ParameterError
 from isthmus.objectives import Objective, Variational, each_objective
-from isthmus.objectives.mixtures import gaussian_log_density, split
+from isthmus.objectives.conditions import given_values, listed
+from isthmus.objectives.mixtures import gaussian_log_density
 
 if TYPE_CHECKING:
-    from isthmus.data import Prepared, Raw
+    from isthmus.data import Preparation, Prepared
     from isthmus.training.inference import Inference
 
 #: Variance of a unit's posterior means over rows from which it counts as active (Burda et al., 2016), and the share of
@@ -34,6 +36,7 @@ class Probabilistic:
     Every method needs `Variational` as the objective, or in its list.
     """
 
+    preparation_: Preparation
     _inference: Inference
     _codes: np.ndarray
 
@@ -188,6 +191,31 @@ class Probabilistic:
         means = [posterior.mean.cpu() for posterior in self._posteriors("active_units", X)]
         return (torch.cat(means).double().var(0, correction=0) > threshold).numpy()
 
+    @torch.no_grad()
+    def _sample_given(self, n: int, condition: Any, seed: int) -> np.ndarray:
+        """Make rows of which some columns are known: (n, d), in the person's units."""
+        objective = self._inference.objective
+        told = [part for part in each_objective(objective) if isinstance(part, Variational) and part.given]
+        if not told:
+            raise ParameterError(
+                f"condition= needs a model that was fitted with Variational(condition=[columns]), but this one has "
+                f"{objective!r}."
+            )
+        values = given_values(condition, listed(told[0].condition), n)
+        dtype = next(self._inference.network(torch.float32).parameters()).dtype
+        bound, following = _variational(self._inference, dtype)
+        rows = np.full((n, *self.preparation_.shape_), np.nan)
+        rows[:, bound.given] = values
+        raw = Raw(rows, self.preparation_.kind, self.preparation_.feature_names_)
+        known = self.preparation_.transform(raw, dtype).x[:, list(bound.given)]
+        z = torch.cat([bound.draw_free(n, torch.Generator().manual_seed(seed)).to(dtype), known], 1)
+        z = z.to(self._inference.device)
+        for part in following:
+            z = part.encode(z)
+        made = self._inference.values(z.cpu().numpy())
+        made[:, bound.given] = values
+        return made
+
     def _posteriors(self, verb: str, X: Any) -> Iterator[Posterior]:
         """Give the posteriors of rows, block by block."""
         check_is_fitted(self)  # pyright: ignore[reportArgumentType]
@@ -204,7 +232,8 @@ class Probabilistic:
         n, size = self._codes.shape
         if n < 2 or not _is_variational(self._inference.objective):
             return
-        active = int((self._codes.astype(np.float64).var(0) > ACTIVE).sum())
+        size -= len(self._inference.objective.given)
+        active = int((self._codes[:, :size].astype(np.float64).var(0) > ACTIVE).sum())
         if active < max(1.0, FEW * size):
             warnings.warn(
                 f"Posterior collapse: {active} of {size} units of the code are active, the others say nothing about "
@@ -227,25 +256,26 @@ class Posterior:
         Bound to the network.
     following : list of Objective
         Those after it in a list, bound as well.
+    h : Tensor of shape (n, code_dim)
+        What the objective was given.
     mean, log_variance : Tensor of shape (n, latent_dim)
+        Of the units that are not given by a condition.
     """
 
     inference: Inference
     prepared: Prepared
     objective: Variational
     following: list[Objective]
+    h: Tensor
     mean: Tensor
     log_variance: Tensor
 
     @classmethod
     def of(cls, inference: Inference, prepared: Prepared) -> Posterior:
         """Encode rows as far as the first variational objective."""
-        parts = each_objective(inference.objective.bind(inference.network(prepared.x.dtype)))
-        place = next(i for i, part in enumerate(parts) if isinstance(part, Variational))
-        objective = parts[place]
-        assert isinstance(objective, Variational)
-        mean, log_variance = split(objective.coded(prepared.x, prepared.mask))
-        return cls(inference, prepared, objective, parts[place + 1 :], mean, log_variance)
+        objective, following = _variational(inference, prepared.x.dtype)
+        h = objective.coded(prepared.x, prepared.mask)
+        return cls(inference, prepared, objective, following, h, *objective.posterior(h))
 
     def groups(self, samples: int) -> list[int]:
         """Split samples into numbers that fit into a block each."""
@@ -253,12 +283,13 @@ class Posterior:
         return [min(at_once, samples - start) for start in range(0, samples, at_once)]
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
-        """Draw codes: (S, n, latent_dim)."""
+        """Draw what is not given of codes: (S, n, free)."""
         noise = torch.randn(samples, *self.mean.shape, generator=generator, dtype=self.mean.dtype)
         return self.mean + (self.log_variance / 2).exp() * noise.to(self.mean.device)
 
     def finished(self, z: Tensor) -> Tensor:
-        """Codes as they are decoded, after the objectives that follow: (m, latent_dim)."""
+        """Codes as they are decoded, with what is given, and after the objectives that follow: (m, latent_dim)."""
+        z = self.objective.joined(z, self.h)
         for objective in self.following:
             z = objective.encode(z)
         return z
@@ -280,6 +311,15 @@ class Posterior:
         values = x[0].numel() if mask is None else mask.flatten(1).sum(1)
         output = self.inference.outputs_of(self.finished(z.flatten(0, 1)))
         return -self.objective.row_costs(output, x, mask, loss) - self.objective.constant(loss) * values
+
+
+def _variational(inference: Inference, dtype: torch.dtype) -> tuple[Variational, list[Objective]]:
+    """Give the first variational objective, and those after it, bound to the network."""
+    parts = each_objective(inference.objective.bind(inference.network(dtype)))
+    place = next(i for i, part in enumerate(parts) if isinstance(part, Variational))
+    objective = parts[place]
+    assert isinstance(objective, Variational)
+    return objective, parts[place + 1 :]
 
 
 def _is_variational(objective: Objective) -> bool:

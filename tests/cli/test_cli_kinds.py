@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pandas as pd
 import pytest
 from cli_files import QUICK
 
@@ -89,3 +90,15 @@ def test_several_objectives_stand_in_info_and_the_report(made, command, tmp_path
     assert "[Denoising(level=0.3, noise='mask'), Variational()]" in command("info", tmp_path / "m")[1]
     assert "denoising(mask, 0.3)" in (tmp_path / "r.html").read_text(encoding="utf-8")
     assert set(isthmus.load(tmp_path / "m").history_) >= {"reconstruction", "divergence"}
+
+
+def test_rows_of_which_a_column_is_known(made, command, refused, tmp_path):
+    fit = ("fit", made / "people.csv", "--to", tmp_path / "m", "--drop", "name", "--latent-dim", 2, *QUICK)
+    assert command(*fit, "--objective", "variational(condition=age)")[0] == 0
+    sample = ("sample", tmp_path / "m", "-n", 3, "--to", tmp_path / "made.csv")
+    assert command(*sample, "--condition", "age=40")[0] == 0
+    assert pd.read_csv(tmp_path / "made.csv")["age"].tolist() == [40, 40, 40]
+    refused(2, "expected COLUMN=NUMBER", *sample, "--condition", "age")
+    refused(2, "names the column 'age' twice", *sample, "--condition", "age=1", "--condition", "age=2")
+    refused(3, "condition has the columns ['height']", *sample, "--condition", "height=1")
+    refused(3, "expected a number", *sample, "--condition", "age=old")

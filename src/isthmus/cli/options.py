@@ -211,6 +211,10 @@ Color = Annotated[str | None, _option(OUTPUT, "Column that colours the codes in 
 Force = Annotated[bool, _flag("Replace what is there already.", "--force", show_default=False)]
 Verbose = Annotated[bool, _flag("Show progress and results, or only problems.", "--verbose/--quiet", "-v/-q")]
 Number = Annotated[int, _option(OUTPUT, "How many rows.", "N", "-n", "--number", min=1)]
+Condition = Annotated[
+    list[str] | None,
+    _option(OUTPUT, "Value of a column that the model was fitted to be given; once for each.", "COLUMN=NUMBER"),
+]
 Seed = Annotated[int | None, _option(OUTPUT, _SEED, "N", min=0, max=MOST_SEED)]
 WorkOn = Annotated[str, _option(OUTPUT, f"Where to work: {_DEVICE}", "DEVICE")]
 Debug = Annotated[

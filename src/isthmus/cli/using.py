@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from isthmus.cli import options as o
 from isthmus.cli.console import say
 from isthmus.cli.reading import Selection, read_codes
@@ -16,6 +19,7 @@ from isthmus.cli.writing import (
     ending_of,
     write_rows,
 )
+from isthmus.exceptions import ParameterError
 
 
 def encode(
@@ -87,6 +91,7 @@ def sample(
     model: o.ModelFolder,
     *,
     number: o.Number = 100,
+    condition: o.Condition = None,
     to: o.ToRows,
     random_state: o.Seed = None,
     force: o.Force = False,
@@ -99,7 +104,23 @@ def sample(
 
     fitted = load(model, device=device)
     check_pictures(to, fitted.schema_, force=force)
-    _finish(to, Result(fitted.sample(number, random_state=random_state)), "rows")
+    given = _given(condition, fitted.schema_.names or ()) if condition else None
+    _finish(to, Result(fitted.sample(number, random_state=random_state, condition=given)), "rows")
+
+
+def _given(condition: Sequence[str], names: Sequence[str]) -> dict[str | int, Any]:
+    """Read "column=number"; a number of a column, where columns have no names."""
+    given: dict[str | int, Any] = {}
+    for text in condition:
+        column, equals, value = text.rpartition("=")
+        if not equals or not column:
+            raise ParameterError(f"--condition {text!r} cannot be used; expected COLUMN=NUMBER, such as age=40.")
+        is_place = column not in names and column.removeprefix("-").isdecimal()
+        key = int(column) if is_place else column
+        if key in given:
+            raise ParameterError(f"--condition names the column {column!r} twice; name it once.")
+        given[key] = o.number(value)
+    return given
 
 
 COMMANDS = (encode, decode, reconstruct, sample)
@@ -126,6 +147,10 @@ $ isthmus reconstruct photo-model photos/ --to reconstructed/ --size 16x16""",
     "sample": """Examples:
 
 $ isthmus sample model -n 1000 --to made.csv
+
+$ isthmus fit people.csv --to model --drop name --objective "variational(condition=age)"
+
+$ isthmus sample model -n 1000 --condition age=40 --to made.csv
 
 $ isthmus sample photo-model -n 10 --random-state 0 --to made/""",
 }

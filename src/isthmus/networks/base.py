@@ -132,6 +132,8 @@ class Network(nn.Module):
     ----------
     own : nn.Module or None
         Weights and buffers of the objective that the network is trained for.
+    given : int Tensor or None
+        Places of the values in a row that follow what the encoder gives as they are.
     """
 
     def __init__(
@@ -154,6 +156,8 @@ class Network(nn.Module):
         self.output_activation = output_activation
         self.guard_input = guard_input
         self.own: nn.Module | None = None
+        self.given: Tensor | None
+        self.register_buffer("given", None, persistent=False)
 
     def encode(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Encode rows; missing cells of `x` are filled already, `mask` is True where a cell was observed."""
@@ -166,7 +170,8 @@ class Network(nn.Module):
             linear = self.linear.encode(x)
             extra = h.shape[1] - linear.shape[1]
             h = h + (nn.functional.pad(linear, (0, extra)) if extra else linear)
-        return h if self.code_activation is None else self.code_activation(h)
+        h = h if self.code_activation is None else self.code_activation(h)
+        return h if self.given is None else torch.cat([h, x.flatten(1).index_select(1, self.given)], 1)
 
     def decode(self, z: Tensor) -> Tensor:
         """Decode codes of shape (n, latent_dim) to (n, *shape)."""

@@ -12,6 +12,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
+from isthmus.exceptions import ParameterError
 from isthmus.objectives.checks import refuse
 from isthmus.objectives.reconstruction import Loss
 
@@ -110,10 +111,15 @@ class Objective(BaseEstimator):
 
     #: Whether a linear path started at PCA suits the codes; without, `linear_path="auto"` means none.
     linear_path = True
+    #: Places of values in a prepared row that are not encoded but follow the code as they are.
+    given: Sequence[int] = ()
     #: Share of the training after which the loss asks for the same to the end: patience is counted from there.
     settles = 0.0
 
     # Before training --------------------------------------------------------------------------------------------------
+
+    def meet(self, loss: Loss, names: Sequence[str] | None) -> None:
+        """Take the loss, and the names of the columns where they have any; called before `begin`."""
 
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
         """Look at the shape of one prepared item and the size of the code, once, before any training.
@@ -122,7 +128,7 @@ class Objective(BaseEstimator):
         """
 
     def code_dim(self, latent_dim: int) -> int:
-        """Width that the encoder must give for a code of `latent_dim`."""
+        """Width that must come from the encoder, with what is `given`, for a code of `latent_dim`."""
         return latent_dim
 
     def make(self, shape: tuple[int, ...], latent_dim: int) -> nn.Module | None:
@@ -240,13 +246,30 @@ class Chain(Objective):
     def __init__(self, objectives: Sequence[Objective] = ()):
         self.objectives = objectives
 
+    def meet(self, loss: Loss, names: Sequence[str] | None) -> None:
+        for objective in self.objectives:
+            objective.meet(loss, names)
+
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
-        if not isinstance(self.objectives, Sequence) or not all(isinstance(o, Objective) for o in self.objectives):
-            raise refuse(self, "objectives", "a list of objectives")
+        self.check()
         for objective, width in self._widths(latent_dim):
             objective.begin(shape, width)
         self.linear_path = all(objective.linear_path for objective in self.objectives)
+        told = [i for i, objective in enumerate(self.objectives) if objective.given]
+        if told:
+            before = [o for o in self.objectives[: told[-1]] if o.overrides("code", "encode") or o.given]
+            if before:
+                raise ParameterError(
+                    f"{self.objectives[told[-1]]!r}: what is given must come straight from the row, but {before[0]!r} "
+                    "before it in the list changes the code; put it first."
+                )
+            self.given = self.objectives[told[-1]].given
         self.settles = max((objective.settles for objective in self.objectives), default=0.0)
+
+    def check(self) -> None:
+        """Refuse what is no list of objectives (ParameterError)."""
+        if not isinstance(self.objectives, Sequence) or not all(isinstance(o, Objective) for o in self.objectives):
+            raise refuse(self, "objectives", "a list of objectives")
 
     def _widths(self, latent_dim: int) -> list[tuple[Objective, int]]:
         """Each objective with the width of the code that it gives."""

@@ -54,7 +54,7 @@ class MixturePrior(nn.Module):
     @torch.no_grad()
     def start(self, coded: Coder, x: Tensor, mask: Tensor | None) -> None:
         """Put the components at the codes of random rows."""
-        chosen = _random_rows(len(x), len(self.means)).to(x.device)
+        chosen = random_rows(len(x), len(self.means)).to(x.device)
         means, _ = split(coded(x[chosen], None if mask is None else mask[chosen]))
         self.means.copy_(means + APART * torch.randn_like(means))
 
@@ -95,7 +95,7 @@ class VampPrior(MixturePrior):
     @torch.no_grad()
     def start(self, coded: Coder, x: Tensor, mask: Tensor | None) -> None:
         """Make random rows the pseudo-inputs."""
-        self.inputs.copy_(x[_random_rows(len(x), len(self.inputs)).to(x.device)])
+        self.inputs.copy_(x[random_rows(len(x), len(self.inputs)).to(x.device)])
         self.inputs.add_(APART * torch.randn_like(self.inputs))
 
     def parts(self, coded: Coder) -> tuple[Tensor, Tensor, Tensor]:
@@ -107,6 +107,6 @@ class VampPrior(MixturePrior):
 MIXTURES: dict[str, type[MixturePrior]] = {"vamp": VampPrior, "mixture": MixturePrior}
 
 
-def _random_rows(n: int, wanted: int) -> Tensor:
+def random_rows(n: int, wanted: int) -> Tensor:
     """Rows to begin at: each once, as long as there are enough."""
     return torch.randperm(n).repeat(math.ceil(wanted / n))[:wanted]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.exceptions import ParameterError
+from isthmus.objectives import conditions
 from isthmus.objectives.base import Batch, Objective, Terms
 from isthmus.objectives.checks import check_number, check_weight, check_word, is_number, refuse
 from isthmus.objectives.mixtures import (
@@ -18,6 +20,7 @@ from isthmus.objectives.mixtures import (
     MIXTURES,
     MOST,
     gaussian_log_density,
+    random_rows,
     split,
     standard_log_density,
 )
@@ -25,12 +28,14 @@ from isthmus.objectives.reconstruction import Loss
 
 __all__ = ["LEAST", "MOST", "Variational"]
 
-NORMAL, LEARNED, DREG = "normal", "learned", "dreg"
+NORMAL, LEARNED, DREG, AUTO = "normal", "learned", "dreg", "auto"
 GRADIENTS = ("standard", DREG)
 #: Samples, cycles and components at most: a file may ask for any number.
 LARGEST_COUNT = 10_000
 #: Least variance, and least square of a unit's weight, that training starts at.
 LEAST_START = 1e-2
+#: Rows of which the given values are kept, to draw from.
+KEPT = 1000
 #: Variance that the squared error, as it is, stands for, and the constants that the losses leave out of a value's
 #: negative log-likelihood: of Gaussians of that variance, Laplace distributions of scale 1, and Huber's density.
 PLAIN_VARIANCE = 0.5
@@ -38,12 +43,13 @@ CONSTANTS = {"mse": 0.5 * math.log(math.pi), "mae": math.log(2.0), "huber": 1.07
 
 
 class _Own(nn.Module):
-    """What is learnt beside the network: the prior, and the logarithm of the decoder's variance."""
+    """What is learnt beside the network: the prior, the logarithm of the decoder's variance, and given values."""
 
-    def __init__(self, prior: nn.Module | None, log_variance: Tensor | None):
+    def __init__(self, prior: nn.Module | None, log_variance: Tensor | None, given: Tensor | None):
         super().__init__()
         self.prior = prior
         self.log_variance = None if log_variance is None else nn.Parameter(log_variance)
+        self.register_buffer("given", given)
 
 
 class Variational(Objective):
@@ -78,10 +84,15 @@ class Variational(Objective):
         2018), or a trained mixture of Gaussians.
     components : int, default=50
         Of the prior, where it is a mixture.
-    variance : {"learned"}, float or None, default=None
-        Of the Gaussian decoder, in prepared units, for `loss="mse"`: learned, or given; the loss is then in nats per
-        value. None: the squared error as it is, which is a variance of one half without its constant. "learned" is
-        mostly the better model of standardised columns, and None the faster step.
+    variance : {"auto", "learned"}, float or None, default="auto"
+        Of the Gaussian decoder, in prepared units, for `loss="mse"`: learned (Rybkin et al., 2021), or given; the loss
+        is then in nats per value. None: the squared error as it is, which is a variance of one half without its
+        constant. "auto" is "learned" for `loss="mse"`, and None for any other.
+    condition : str, int or list of these, default=None
+        Columns of a table, or of rows of numbers, that are given: the posterior and the decoder see them, and the prior
+        is that of what remains to be told (Sohn et al., 2015). Their prepared values are the last units of the code,
+        and count in its size; `sample(n, condition={"size": 40})` makes rows of which they are known. Reconstructions
+        and likelihoods are still of all columns.
 
     Raises
     ------
@@ -92,16 +103,24 @@ class Variational(Objective):
     ----------
     D. P. Kingma, M. Welling, "Auto-encoding variational Bayes", ICLR 2014. Y. Burda, R. Grosse, R. Salakhutdinov,
     "Importance weighted autoencoders", ICLR 2016. D. P. Kingma et al., "Improved variational inference with inverse
-    autoregressive flow", NeurIPS 2016. I. Higgins et al., "beta-VAE", ICLR 2017. J. M. Tomczak, M. Welling, "VAE with a
-    VampPrior", AISTATS 2018. H. Fu et al., "Cyclical annealing schedule", NAACL 2019. G. Tucker et al., "Doubly
-    reparameterized gradient estimators for Monte Carlo objectives", ICLR 2019.
+    autoregressive flow", NeurIPS 2016. K. Sohn, H. Lee, X. Yan, "Learning structured output representation using deep
+    conditional generative models", NeurIPS 2015. I. Higgins et al., "beta-VAE", ICLR 2017. J. M. Tomczak, M. Welling,
+    "VAE with a VampPrior", AISTATS 2018. H. Fu et al., "Cyclical annealing schedule", NAACL 2019. G. Tucker et al.,
+    "Doubly reparameterized gradient estimators for Monte Carlo objectives", ICLR 2019. O. Rybkin, K. Daniilidis, S.
+    Levine, "Simple and effective VAE training with calibrated decoders", ICML 2021.
 
     Examples
     --------
-    >>> import torch
-    >>> Variational().encode(torch.tensor([[1.0, 2.0, 0.0, 0.0]])).tolist()
-    [[1.0, 2.0]]
+    >>> import numpy as np
+    >>> from isthmus import Autoencoder
+    >>> X = np.random.default_rng(0).normal(size=(60, 4))
+    >>> ae = Autoencoder(2, objective=Variational(beta=0.5), max_epochs=2, random_state=0).fit(X)
+    >>> ae.sample(3, random_state=0).shape, ae.elbo(X).shape
+    ((3, 4), (60,))
     """
+
+    _loss: str | None = None
+    _names: Sequence[str] | None = None
 
     def __init__(
         self,
@@ -114,7 +133,8 @@ class Variational(Objective):
         free_bits: float = 0.0,
         prior: str = NORMAL,
         components: int = 50,
-        variance: float | str | None = None,
+        variance: float | str | None = AUTO,
+        condition: str | int | Sequence[str | int] | None = None,
     ):
         self.beta = beta
         self.samples = samples
@@ -125,8 +145,12 @@ class Variational(Objective):
         self.prior = prior
         self.components = components
         self.variance = variance
+        self.condition = condition
 
     # Before training --------------------------------------------------------------------------------------------------
+
+    def meet(self, loss: Loss, names: Sequence[str] | None) -> None:
+        self._loss, self._names = loss.name, names
 
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
         check_weight(self, "beta")
@@ -137,8 +161,18 @@ class Variational(Objective):
         for name in ("samples", "cycles", "components"):
             if not isinstance(getattr(self, name), Integral) or not is_number(getattr(self, name), 1, LARGEST_COUNT):
                 raise refuse(self, name, f"a whole number from 1 to {LARGEST_COUNT}")
-        if self.variance is not None and not self._learns_variance and not is_number(self.variance, 1e-8, 1e8):
-            raise refuse(self, "variance", "'learned', None, or a number from 1e-8 to 1e8")
+        is_word = isinstance(self.variance, str) and self.variance in (AUTO, LEARNED)
+        if not (self.variance is None or is_word or is_number(self.variance, 1e-8, 1e8)):
+            raise refuse(self, "variance", "'auto', 'learned', None, or a number from 1e-8 to 1e8")
+        #: What it comes to: None, "learned", or a number.
+        self.spread: Any = self.variance
+        if is_word and self.variance == AUTO:
+            self.spread = LEARNED if self._loss == "mse" else None
+        if self.spread is not None and self._loss not in ("mse", None):
+            raise ParameterError(
+                f"Variational: variance={self.variance!r} is that of a Gaussian decoder and cannot be used with "
+                f"loss={self._loss!r}; set loss='mse', or leave variance='auto'."
+            )
         if self.gradient == DREG and self.samples == 1:
             raise refuse(self, "gradient", "'standard' with samples=1; set samples=2 or more for 'dreg'")
         if self.free_bits and (self.samples > 1 or self.prior != NORMAL):
@@ -147,43 +181,51 @@ class Variational(Objective):
         self.per_unit = float(self.beta) / math.prod(shape)
         # The last cycle's rise ends here.
         self.settles = 1 - (1 - float(self.warmup)) / int(self.cycles) if self.warmup else 0.0
-        self._latent_dim = latent_dim
+        columns = conditions.listed(self.condition)
+        self.given = conditions.places(columns, shape, self._names)
+        self.linear_path = not self.given
+        #: Units of the code that are not given.
+        self.free = latent_dim - len(self.given)
+        if self.free < 1:
+            raise refuse(
+                self, "condition", f"fewer columns than the code has units, {latent_dim}, since they count in its size"
+            )
         self._drawn: Any = None
-
-    @property
-    def _learns_variance(self) -> bool:
-        return isinstance(self.variance, str) and self.variance == LEARNED
 
     @property
     def is_written_out(self) -> bool:
         """Whether the loss is the analytic one, with nothing to it beyond `beta`: what the fused step covers."""
-        plain = self.samples == 1 and not self.warmup and not self.free_bits
-        return plain and self.prior == NORMAL and self.variance is None
+        plain = self.samples == 1 and not self.warmup and not self.free_bits and not self.given
+        return plain and self.prior == NORMAL
 
     def code_dim(self, latent_dim: int) -> int:
-        return 2 * latent_dim
+        return 2 * latent_dim - len(self.given)
 
     def make(self, shape: tuple[int, ...], latent_dim: int) -> nn.Module | None:
-        prior = MIXTURES[self.prior](shape, latent_dim, int(self.components)) if self.prior != NORMAL else None
-        log_variance = torch.zeros(()) if self._learns_variance else None
-        return None if prior is None and log_variance is None else _Own(prior, log_variance)
+        prior = MIXTURES[self.prior](shape, self.free, int(self.components)) if self.prior != NORMAL else None
+        log_variance = torch.zeros(()) if self.spread == LEARNED else None
+        given = torch.zeros(KEPT, len(self.given)) if self.given else None
+        nothing = prior is None and log_variance is None and given is None
+        return None if nothing else _Own(prior, log_variance, given)
 
     def start(self, x: Tensor, mask: Tensor | None) -> None:
-        if self.variance is not None:
+        if self.spread is not None:
             self._start_gaussian(x, mask)
         if self.prior != NORMAL:
-            self.own.prior.start(self.coded, x, mask)
+            self.own.prior.start(self._encoded, x, mask)
+        if self.given:
+            self.own.given.copy_(self._told(self.coded(x, mask))[random_rows(len(x), KEPT).to(x.device)])
 
     @torch.no_grad()
     def _start_gaussian(self, x: Tensor, mask: Tensor | None) -> None:
         """Start the variance at that of the residuals, and a linear path at probabilistic PCA, which is the optimum."""
-        if self._learns_variance:
+        if self.spread == LEARNED:
             squares = (self.network.decode(self.encode(self.coded(x, mask))) - x).square()
             residual = squares.mean() if mask is None else (squares * mask).sum() / mask.sum().clamp(min=1)
             variance = residual.clamp(LEAST_START, 1)
             self.own.log_variance.copy_(variance.log())
         else:
-            variance = torch.tensor(float(self.variance))  # pyright: ignore[reportArgumentType]
+            variance = torch.tensor(float(self.spread))
         path = getattr(self.network, "linear", None)
         heads = [m for m in self.network.encoder.modules() if isinstance(m, nn.Linear) and m.bias is not None]
         if path is None or self.earlier or not heads or heads[-1].out_features != 2 * path.encoder.out_features:
@@ -195,19 +237,36 @@ class Variational(Objective):
         path.decoder.weight.mul_(kept)
         heads[-1].bias[len(share) :] = share.clamp(max=1).log()
 
+    def _encoded(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        return self.coded(x, mask)[:, : 2 * self.free]
+
+    def posterior(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and log-variances (n, free) of what is not given."""
+        return split(h[:, : 2 * self.free])
+
+    def _told(self, h: Tensor) -> Tensor:
+        return h[:, 2 * self.free :]
+
+    def joined(self, z: Tensor, h: Tensor) -> Tensor:
+        """Codes: what is not given, (S n, free), with what is given of n rows."""
+        if not self.given:
+            return z
+        told = self._told(h)
+        return torch.cat([z, told.repeat(len(z) // len(told), 1).to(z)], 1)
+
     # In a step --------------------------------------------------------------------------------------------------------
 
     def code(self, h: Tensor) -> tuple[Tensor, Terms]:
-        mean, log_variance = split(h)
+        mean, log_variance = self.posterior(h)
         deviation = (log_variance / 2).exp()
         if self.samples == 1:
             z = mean + torch.randn_like(mean) * deviation
-            return z, {"divergence": self._weight() * self._batch_divergence(mean, log_variance, z)}
+            return self.joined(z, h), {"divergence": self._weight() * self._batch_divergence(mean, log_variance, z)}
         z = mean + torch.randn(int(self.samples), *mean.shape, dtype=mean.dtype, device=mean.device) * deviation
         # Told here, and part of the bound that `reconstruction` gives.
         divergence = self._weight() * self.divergence(mean, log_variance, z).mean().detach()
         self._drawn = mean, log_variance, z, divergence
-        return z.flatten(0, 1), {"divergence": divergence}
+        return self.joined(z.flatten(0, 1), h), {"divergence": divergence}
 
     def _ramp(self) -> Tensor | float:
         """Share of `beta` that counts at this point of the training."""
@@ -238,13 +297,13 @@ class Variational(Objective):
 
     def prior_log_density(self, z: Tensor) -> Tensor:
         """Log-density of codes under the prior: (..., latent_dim) to (...)."""
-        return standard_log_density(z) if self.prior == NORMAL else self.own.prior.log_density(self.coded, z)
+        return standard_log_density(z) if self.prior == NORMAL else self.own.prior.log_density(self._encoded, z)
 
     def reconstruction(self, batch: Batch) -> Tensor:
         if self.samples > 1:
             return self._importance_weighted(batch)
         loss = batch.loss(batch.output, batch.x, batch.mask)
-        return loss if self.variance is None else self._in_nats(loss, batch.loss)
+        return loss if self.spread is None else self._in_nats(loss)
 
     def _importance_weighted(self, batch: Batch) -> Tensor:
         """Negative bound per observed value, less the divergence, which `code` gave as a term."""
@@ -268,12 +327,12 @@ class Variational(Objective):
     def row_costs(self, output: Tensor, x: Tensor, mask: Tensor | None, loss: Loss) -> Tensor:
         """Loss of each row, summed over its observed values: outputs of S n rows, one block after another, to (S, n).
 
-        In nats, but for constants where `variance` is None.
+        In nats, but for constants where `spread` is None.
         """
         outputs = output.unflatten(0, (-1, len(x)))
         cells = loss.cells(outputs, x.expand_as(outputs))
-        if self.variance is not None:
-            cells = self._in_nats(cells, loss)
+        if self.spread is not None:
+            cells = self._in_nats(cells)
         return (cells if mask is None else cells * mask).flatten(2).sum(2)
 
     def constant(self, loss: Loss) -> float:
@@ -282,27 +341,29 @@ class Variational(Objective):
             raise ParameterError(
                 f"loss={loss.name!r} is no likelihood that Variational knows; it knows {', '.join(CONSTANTS)}."
             )
-        return CONSTANTS[loss.name] if self.variance is None else 0.0
+        return CONSTANTS[loss.name] if self.spread is None else 0.0
 
-    def _in_nats(self, squares: Tensor, loss: Loss) -> Tensor:
+    def _in_nats(self, squares: Tensor) -> Tensor:
         """Squared errors as negative log-likelihoods of the decoder's variance."""
-        if loss.name != "mse":
-            raise ParameterError(
-                f"Variational: variance={self.variance!r} is that of a Gaussian decoder and cannot be used with "
-                f"loss={loss.name!r}; set loss='mse', or leave variance=None."
-            )
-        if self._learns_variance:
+        if self.spread == LEARNED:
             held = self.own.log_variance.clamp(LEAST, MOST)
             return 0.5 * (squares * (-held).exp() + held + LOG_TWO_PI)
-        given = float(self.variance)  # pyright: ignore[reportArgumentType]
+        given = float(self.spread)
         return 0.5 * (squares / given + math.log(given) + LOG_TWO_PI)
 
     # After training ---------------------------------------------------------------------------------------------------
 
     def encode(self, h: Tensor) -> Tensor:
-        return h.chunk(2, dim=1)[0]
+        return self.joined(h[:, : self.free], h)
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor | None:
+        if not self.given:
+            return self.draw_free(n, generator)
+        told = self.own.given.cpu()
+        return torch.cat([self.draw_free(n, generator), told[torch.randint(len(told), (n,), generator=generator)]], 1)
+
+    def draw_free(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draw from the prior of what is not given, on the CPU: (n, free)."""
         if self.prior == NORMAL:
-            return torch.randn(n, self._latent_dim, generator=generator)
-        return self.own.prior.draw(self.coded, n, generator)
+            return torch.randn(n, self.free, generator=generator)
+        return self.own.prior.draw(self._encoded, n, generator)

@@ -87,6 +87,8 @@ class Model:
 def as_objective(objective: Any) -> Objective:
     """Take None, a word, an `Objective` or a list of them; what a person holds is copied, and may change afterwards.
 
+    Lists within lists are laid out as one, and a list of one is the one: so they are written to a file and read back.
+
     Raises
     ------
     ParameterError
@@ -95,7 +97,15 @@ def as_objective(objective: Any) -> Objective:
     made = resolve(objective)
     if made is None:
         return Objective()
-    return _copy(made) if isinstance(made, Objective) else Chain([_copy(part) for part in made])
+    parts = [_copy(part) for part in _laid_out(made if isinstance(made, Objective) else Chain(made))]
+    return parts[0] if len(parts) == 1 else Chain(parts)
+
+
+def _laid_out(objective: Objective) -> list[Objective]:
+    if type(objective) is not Chain:
+        return [objective]
+    objective.check()
+    return [part for inner in objective.objectives for part in _laid_out(inner)]
 
 
 def _copy(objective: Objective) -> Objective:
@@ -135,6 +145,7 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
     else:
         pca, latent_dim = None, int(wanted)
     objective = as_objective(params["objective"])
+    objective.meet(loss, preparation.feature_names_)
     objective.begin(tuple(rows.shape), latent_dim)
     architecture = _choose_architecture(params, rows, latent_dim, objective)
     network = architecture.build(objective, params["network"] if architecture.network == OWN else None, seed)
@@ -224,6 +235,11 @@ def _choose_architecture(params: Mapping[str, Any], rows: Rows, latent_dim: int,
         raise ParameterError(
             "linear_path=True needs code_activation='linear' and output_activation='linear': an activation would bend "
             "the linear path. Leave linear_path='auto', or drop the activation."
+        )
+    elif linear_path and objective.given:
+        raise ParameterError(
+            f"linear_path=True cannot be used with {objective!r}: given columns are part of the code, which PCA knows "
+            "nothing of. Leave linear_path='auto'."
         )
     return Architecture(
         network=name,

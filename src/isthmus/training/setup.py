@@ -65,19 +65,21 @@ class Architecture:
         networks = []
         for j in range(self.members):
             with seeded(seed + j):
-                network = self._build_one(pair)
+                network = self._build_one(pair, self.code_dim - len(objective.given))
                 if j and self.network == OWN:
                     # The first keeps the weights that were brought; the others start elsewhere.
                     network.apply(_start_anew)
                 network.own = objective.make(self.shape, self.latent_dim)
+                if objective.given:
+                    network.given = torch.tensor(list(objective.given))
                 networks.append(network)
         return networks[0] if self.members == 1 else Members(networks)
 
-    def _build_one(self, pair: tuple[nn.Module, nn.Module] | None) -> Network:
+    def _build_one(self, pair: tuple[nn.Module, nn.Module] | None, code_dim: int) -> Network:
         layout = Layout(
             shape=self.shape,
             latent_dim=self.latent_dim,
-            code_dim=self.code_dim,
+            code_dim=code_dim,
             hidden=self.hidden,
             activation=self.activation,
             dropout=self.dropout,

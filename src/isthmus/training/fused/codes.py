@@ -5,6 +5,7 @@ What an objective does to the batch (`corrupt`) is left to itself: it is called 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,7 +13,8 @@ from torch import nn
 
 from isthmus.objectives import Chain, Objective, Sparse, Variational
 from isthmus.objectives.sparse_kinds import EDGE, share
-from isthmus.objectives.variational import LEAST, MOST
+from isthmus.objectives.variational import LEARNED, LEAST, MOST
+from isthmus.training.fused.losses import Spread
 from isthmus.training.fused.tape import Layout, Tape, Unsupported, Value
 
 #: Names of terms, by the name in the record, of shape (K,).
@@ -41,6 +43,24 @@ def emit(tape: Tape, objective: Objective, h: Value, owns: Owns) -> tuple[Value,
     if emitter is None:
         raise Unsupported
     return emitter(tape, objective, tape.as_rows(h), owns)
+
+
+def spread(tape: Tape, objective: Objective, owns: Owns) -> Spread | None:
+    """Name the variance that the first variational objective gives the decoder, if it gives one."""
+    if type(objective) is Chain:
+        parts = enumerate(objective.objectives)
+        found = [(part, [_of_part(own, str(i)) for own in owns]) for i, part in parts if _decides(part)]
+        return spread(tape, *found[0]) if found else None
+    if type(objective) is not Variational or objective.spread is None:
+        return None
+    if objective.spread == LEARNED:
+        return Spread(*tape.weight(owns[0].log_variance))
+    return Spread(tape.hold("given", tape.weights.values.new_full((tape.members,), math.log(objective.spread))))
+
+
+def _decides(objective: Objective) -> bool:
+    """Whether the reconstruction loss is this objective's own."""
+    return objective.overrides("reconstruction")
 
 
 def is_plain(objective: Objective) -> bool:

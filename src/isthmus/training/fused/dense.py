@@ -86,7 +86,9 @@ def write_step(
     else:
         target, output = CLEAN, tape.as_rows(output)
         sample = tape.view(SAMPLE, "column", lambda table: table.t()[:, :, None])
-    summed = losses.emit(tape, loss, output, losses.Target(target, seen, sample if sampled else None, size))
+    spread = codes.spread(tape, objective, [network.own for network in networks])
+    goal = losses.Target(target, seen, sample if sampled else None, size)
+    summed = losses.emit(tape, loss, output, goal, spread)
     sums = {RECONSTRUCTION: summed}
     for name, term in terms.items():
         sums[name] = tape.hold("sum", weights.values.new_zeros(tape.members))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from isthmus.objectives.mixtures import LEAST, LOG_TWO_PI, MOST
 from isthmus.objectives.reconstruction import AbsoluteError, BinaryCrossEntropy, Huber, Loss, SquaredError
 from isthmus.training.fused.tape import Tape, Unsupported, Value
 
@@ -38,14 +39,32 @@ class Target:
         return [name for name in (self.seen, self.sample) if name is not None]
 
 
+@dataclass
+class Spread:
+    """Variance of a Gaussian decoder.
+
+    Parameters
+    ----------
+    log_variance : str
+        Its logarithm by network, of shape (K,).
+    grad : str, optional
+        Where the gradient of that goes; None: it is not learnt.
+    """
+
+    log_variance: str
+    grad: str | None = None
+
+
 #: Writes the sum of the losses of all cells, or the root of it, into the first name, of shape (K,); and the gradient of
 #: that sum, up to a factor, into the second; that is the output's own buffer where it holds the difference already.
 #: Gives the factor, and whether the first is the root.
 Writer = Callable[[Tape, Value, Target, str, str], tuple[float, bool]]
 
 
-def emit(tape: Tape, loss: Loss, output: Value, target: Target) -> str:
+def emit(tape: Tape, loss: Loss, output: Value, target: Target, spread: Spread | None = None) -> str:
     """Write the mean loss over observed cells down, and leave its gradient with the output.
+
+    With a `spread`, squared errors count as negative log-likelihoods of Gaussians.
 
     Returns
     -------
@@ -78,16 +97,38 @@ def emit(tape: Tape, loss: Loss, output: Value, target: Target) -> str:
     slope, is_root = writer(tape, output, target, total, grad)
     mean = "1.0" if target.weights else tape.constant(lambda rows: 1 / (rows * target.width))
     summed = tape.hold("sum", tape.weights.values.new_zeros(tape.members))
-    # One small operator in place of three: after large products each finds its code out of the cache.
-    tape.emit(
-        f"{summed}.addcmul_({total}, {total}, value={mean})" if is_root else f"{summed}.add_({total}, alpha={mean})"
-    )
+    if spread is None:
+        # One small operator in place of three: after large products each finds its code out of the cache.
+        tape.emit(
+            f"{summed}.addcmul_({total}, {total}, value={mean})" if is_root else f"{summed}.add_({total}, alpha={mean})"
+        )
+    else:
+        tape.emit(f"{total}.{'square_().' if is_root else ''}mul_({mean})")
+        _gaussian(tape, spread, summed, total, grad)
     if not target.weights:
         output.factor = tape.constant(lambda rows: slope / (rows * target.width))
     else:
         output.factor = None if slope == 1.0 else tape.constant(lambda rows: slope)
     output.grad = grad
     return summed
+
+
+def _gaussian(tape: Tape, spread: Spread, summed: str, squares: str, grad: str) -> None:
+    """Turn mean squares (K,) into nats of Gaussians, add them up, and turn the gradient of the squares' sum."""
+    held, precision = tape.name("held"), tape.name("precision")
+    tape.emit(
+        f"{held} = {spread.log_variance}.clamp({LEAST}, {MOST})",
+        f"{precision} = torch.exp(-{held})",
+        f"{squares}.mul_({precision})",
+        f"{summed}.add_({squares} + {held} + {LOG_TWO_PI}, alpha=0.5)",
+    )
+    if not tape.training:
+        return
+    tape.emit(f"{grad}.mul_(({precision} * 0.5).view(-1, 1, 1))")
+    if spread.grad is not None:
+        # Beyond the clamp the slope is 0, as autograd takes it.
+        inside = f"torch.logical_and({spread.log_variance} >= {LEAST}, {spread.log_variance} <= {MOST})"
+        tape.emit(f"{spread.grad}.copy_((1.0 - {squares}).mul_(0.5).mul_({inside}))")
 
 
 def _product_onto_target(tape: Tape, output: Value, target: Target) -> None:
