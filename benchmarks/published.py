@@ -1,6 +1,6 @@
 """Published figures of each kind of autoencoder, on Fashion-MNIST: likelihoods, features, sizes, robustness.
 
-    python benchmarks/published.py                       # all four tables, about an hour on one core
+    python benchmarks/published.py                       # all four tables, hours on one core: see --rows
     python benchmarks/published.py --only features --rows 5000 --seeds 1
 
 nll: pixels above one half are 1; 784-200-200-50 tanh; nats a picture, by importance sampling with 500 samples on the
@@ -73,13 +73,13 @@ def nll(options: argparse.Namespace) -> None:
     lines = []
     for name, objective, epochs in (
         ("VAE", "variational(beta=1)", options.epochs or 100),
-        ("VAE, as many epochs as IWAE-50", "variational(beta=1)", options.epochs or 15),
-        ("IWAE-50", "variational(beta=1, samples=50)", options.epochs or 15),
+        ("VAE, as many epochs as IWAE-50", "variational(beta=1)", options.epochs or 30),
+        ("IWAE-50", "variational(beta=1, samples=50)", options.epochs or 30),
     ):
         start = time.perf_counter()
         ae = Autoencoder(
             50, objective=objective, hidden=(200, 200), activation="tanh", linear_path=False, batch_size=100,
-            learning_rate=1e-3, weight_decay=0.0, max_epochs=epochs, patience=None, random_state=0,
+            learning_rate=2e-3, weight_decay=0.0, max_epochs=epochs, patience=None, random_state=0,
         ).fit(train)  # fmt: skip
         seconds = time.perf_counter() - start
         value = -ae.log_likelihood(test[:1000], samples=500, random_state=0)
