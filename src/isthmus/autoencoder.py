@@ -70,11 +70,11 @@ class Autoencoder(Codec):
     members : int, default=1
         Networks that are trained at once, from different starts and each on its own draw of 90 % of the rows. Codes are
         those of the best one; errors and scores are means over all.
-    loss : {"auto", "mse", "mae", "huber", "bce"}, default="auto"
-        Reconstruction loss in prepared units. "auto": "bce" where every value is 0 or 1, else "mse".
+    loss : {"auto", "mse", "mae", "huber", "bce", "poisson"}, default="auto"
+        Of the output, in prepared units. "auto": "bce" where every value is 0 or 1, else "mse"; "poisson": for counts.
     scaling : {"auto", "standard", "minmax", "quantile", "none"}, default="auto"
-        Of each column (of each channel, for pictures and sequences). "auto": "standard", but "none" where every
-        value is 0 or 1 and "minmax" for `loss="bce"` on other values.
+        Of each column (of each channel, for pictures and sequences). "auto": "standard", but "none" where every value
+        is 0 or 1, or with `loss="poisson"`, and "minmax" for `loss="bce"` on other values.
     max_epochs : int or "auto", default="auto"
         Passes over the training rows; 0 gives the starting point. "auto": enough for 3,000 steps on 4,000 rows,
         growing as the rows to the power 0.4 (300 to 20,000 steps, at least 2 epochs); half of that for "conv".

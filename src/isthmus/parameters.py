@@ -107,7 +107,10 @@ AUTOENCODER: dict[str, tuple[Check, str]] = {
     "dropout": (number(0, 1), "a number from 0 to below 1"),
     "members": (whole(1), "a whole number from 1 on"),
     "linear_path": (either(flag, AUTO), "'auto', True or False"),
-    "loss": (word("auto", "mse", "mae", "huber", "bce"), "'auto', 'mse', 'mae', 'huber' or 'bce'"),
+    "loss": (
+        word("auto", "mse", "mae", "huber", "bce", "poisson"),
+        "'auto', 'mse', 'mae', 'huber', 'bce' or 'poisson'",
+    ),
     "scaling": (
         word("auto", "standard", "minmax", "quantile", "none"),
         "'auto', 'standard', 'minmax', 'quantile' or 'none'",

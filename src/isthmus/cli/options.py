@@ -164,7 +164,7 @@ LinearPath = Annotated[
     Any, _option(MODEL, "The linear path that starts at PCA: auto, yes or no.", "WORD", parser=yes_or_no)
 ]
 Members = Annotated[Any, _option(MODEL, "Networks trained at once; errors are means over them.", "N", parser=number)]
-Loss = Annotated[str, _option(MODEL, "auto, mse, mae, huber or bce.", "LOSS")]
+Loss = Annotated[str, _option(MODEL, "auto, mse, mae, huber, bce, or poisson for counts.", "LOSS")]
 Scaling = Annotated[
     str, _option(MODEL, "Of each column or channel: auto, standard, minmax, quantile or none.", "SCALING")
 ]

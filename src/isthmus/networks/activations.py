@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import nn
+from torch import Tensor, nn
 
 from isthmus.exceptions import ParameterError
+
+
+class LogOfCounts(nn.Module):
+    """log(1 + x): counts over several magnitudes as an encoder takes them; what is below 0 counts as 0."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clamp(min=0).log1p()
+
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,

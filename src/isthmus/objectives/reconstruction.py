@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from isthmus.exceptions import ParameterError
+
+#: Logarithm of the largest mean of a count, so that its exponential stays finite.
+LARGEST_LOG = 30.0
 
 
 class Loss(ABC):
@@ -16,6 +20,8 @@ class Loss(ABC):
     name: str
     #: Whether the prepared values must lie between 0 and 1.
     unit_interval = False
+    #: Whether they must be counts, or other values from 0 on, as they are.
+    counts = False
     #: Slope of the inverse of the link where the linear path starts: its output is multiplied by this.
     start_slope = 1.0
 
@@ -78,7 +84,24 @@ class BinaryCrossEntropy(Loss):
         return output.sigmoid()
 
 
-LOSSES: dict[str, type[Loss]] = {loss.name: loss for loss in (SquaredError, AbsoluteError, Huber, BinaryCrossEntropy)}
+class Poisson(Loss):
+    """Negative log-likelihood of Poisson cells, in nats; the network's output is the logarithm of the mean."""
+
+    name = "poisson"
+    counts = True
+
+    def cells(self, output: Tensor, x: Tensor) -> Tensor:
+        counts = x.clamp(min=0)
+        rate = output.clamp(max=LARGEST_LOG)
+        return rate.exp() - counts * rate + torch.lgamma(counts + 1)
+
+    def link(self, output: Tensor) -> Tensor:
+        return output.clamp(max=LARGEST_LOG).exp()
+
+
+LOSSES: dict[str, type[Loss]] = {
+    loss.name: loss for loss in (SquaredError, AbsoluteError, Huber, BinaryCrossEntropy, Poisson)
+}
 
 
 def make_loss(name: str) -> Loss:

@@ -39,7 +39,7 @@ KEPT = 1000
 #: Variance that the squared error, as it is, stands for, and the constants that the losses leave out of a value's
 #: negative log-likelihood: of Gaussians of that variance, Laplace distributions of scale 1, and Huber's density.
 PLAIN_VARIANCE = 0.5
-CONSTANTS = {"mse": 0.5 * math.log(math.pi), "mae": math.log(2.0), "huber": 1.0730585907, "bce": 0.0}
+CONSTANTS = {"mse": 0.5 * math.log(math.pi), "mae": math.log(2.0), "huber": 1.0730585907, "bce": 0.0, "poisson": 0.0}
 
 
 class _Own(nn.Module):
@@ -57,8 +57,8 @@ class Variational(Objective):
 
     The loss is the negative evidence lower bound per value: the reconstruction loss, which is a mean over values, plus
     `beta` times the divergence of the posterior from the prior, summed over the units of the code and divided by the
-    number of values in a row, missing ones as well. With `loss="bce"` the decoder is a Bernoulli likelihood, with "mse"
-    a Gaussian one.
+    number of values in a row, missing ones as well. With `loss="bce"` the decoder is a Bernoulli likelihood, with
+    "poisson" one of counts, with "mse" a Gaussian one.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ from isthmus.training.devices import choose_device, choose_precision
 from isthmus.training.inference import Inference
 from isthmus.training.pca import BUDGET, PrincipalComponents, principal_components
 from isthmus.training.plan import Plan, make_plan
-from isthmus.training.setup import OWN, Architecture, check_own_pair, start_at_pca, start_objective
+from isthmus.training.setup import OWN, Architecture, check_own_pair, start_at_counts, start_at_pca, start_objective
 from isthmus.training.split import SubsetRows, evenly
 from isthmus.training.state import TrainingState
 from isthmus.training.threads import threads_for, work_per_row
@@ -147,7 +147,7 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
     objective = as_objective(params["objective"])
     objective.meet(loss, preparation.feature_names_)
     objective.begin(tuple(rows.shape), latent_dim)
-    architecture = _choose_architecture(params, rows, latent_dim, objective)
+    architecture = _choose_architecture(params, rows, latent_dim, objective, loss)
     network = architecture.build(objective, params["network"] if architecture.network == OWN else None, seed)
     network.to(device=device, dtype=dtype)
     if architecture.network == OWN:
@@ -156,6 +156,8 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
         pca = _components(learnt, latent_dim, seed, _pca_budget(params, architecture, network, len(learnt)))
     pca = pca.first(latent_dim)
     start_at_pca(network, pca, loss)
+    if loss.counts and architecture.network != OWN:
+        start_at_counts(network, pca.mean)
     start_objective(network, objective, learnt, seed)
     return Model(preparation, objective, loss, architecture, network, pca, device, precision), rows
 
@@ -183,6 +185,8 @@ def _prepare(params: Mapping[str, Any], raw: Raw, train: np.ndarray | None) -> t
         raise ParameterError(
             f"loss='bce' needs values between 0 and 1, but scaling={scaling!r} gives others; set scaling='minmax'."
         )
+    if name == "poisson":
+        scaling = _scaling_of_counts(raw, scaling)
     kind = PREPARATIONS[raw.kind]
     learnt = raw
     if train is not None:
@@ -201,6 +205,18 @@ def _prepare(params: Mapping[str, Any], raw: Raw, train: np.ndarray | None) -> t
     return make_loss(automatic if name == "auto" else name), preparation
 
 
+def _scaling_of_counts(raw: Raw, scaling: str) -> str:
+    values = raw.values.data if raw.is_sparse else raw.values
+    least = float(np.nanmin(values)) if np.size(values) and not np.isnan(values).all() else 0.0
+    if scaling not in ("auto", "none") or least < 0:
+        what = f"has values down to {least:g}" if least < 0 else f"is scaled, scaling={scaling!r}"
+        raise ParameterError(
+            f"loss='poisson' needs counts, from 0 on and as they are, but {raw.origin} {what}; leave scaling='auto', "
+            "or set loss='mse'."
+        )
+    return "none"
+
+
 def _refuse_outside_unit_interval(raw: Raw) -> None:
     values = raw.values.data if raw.is_sparse else raw.values
     if len(values) and (np.nanmin(values) < 0 or np.nanmax(values) > 1):
@@ -210,7 +226,9 @@ def _refuse_outside_unit_interval(raw: Raw) -> None:
         )
 
 
-def _choose_architecture(params: Mapping[str, Any], rows: Rows, latent_dim: int, objective: Objective) -> Architecture:
+def _choose_architecture(
+    params: Mapping[str, Any], rows: Rows, latent_dim: int, objective: Objective, loss: Loss
+) -> Architecture:
     shape = tuple(rows.shape)
     own = not isinstance(params["network"], str)
     hidden: tuple[int, ...] = ()
@@ -227,14 +245,14 @@ def _choose_architecture(params: Mapping[str, Any], rows: Rows, latent_dim: int,
             f"code_activation={params['code_activation']!r} cannot be used with {objective!r}: it would bend the "
             "variances of the code as well. Leave code_activation='linear'."
         )
-    plain = params["code_activation"] == "linear" and params["output_activation"] == "linear"
+    plain = params["code_activation"] == "linear" and params["output_activation"] == "linear" and not loss.counts
     linear_path = params["linear_path"]
     if linear_path == "auto":
         linear_path = plain and objective.linear_path and not own and 2 * math.prod(shape) * latent_dim <= MOST_LINEAR
     elif linear_path and not plain:
         raise ParameterError(
-            "linear_path=True needs code_activation='linear' and output_activation='linear': an activation would bend "
-            "the linear path. Leave linear_path='auto', or drop the activation."
+            "linear_path=True needs code_activation='linear' and output_activation='linear', and another loss than "
+            "'poisson': these would bend the linear path. Leave linear_path='auto', or drop what bends."
         )
     elif linear_path and objective.given:
         raise ParameterError(
@@ -254,6 +272,7 @@ def _choose_architecture(params: Mapping[str, Any], rows: Rows, latent_dim: int,
         mask_input=rows.has_mask and not own,
         linear_path=bool(linear_path),
         members=int(params["members"]),
+        counts=loss.counts and not own,
     )
 
 

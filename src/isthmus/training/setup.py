@@ -7,17 +7,20 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from isthmus.data import Rows
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Layout, LinearPath, Members, Network, assemble, each_of, find_family
+from isthmus.networks.activations import LogOfCounts
 from isthmus.objectives import Loss, Objective
 from isthmus.training.drawing import seeded
 from isthmus.training.pca import PrincipalComponents
 from isthmus.training.split import evenly
 
 OWN = "own"
+#: Least mean of a count that the output starts at.
+LEAST_COUNT = 1e-3
 #: Training rows that an objective may be started by.
 STARTED_BY = 4096
 
@@ -30,6 +33,8 @@ class Architecture:
     ----------
     network : str
         Name of a family, or "own" for a pair of modules of a person's own.
+    counts : bool
+        Whether values are counts, of which the encoder takes the logarithms; a person's own takes them as they are.
     """
 
     network: str
@@ -44,6 +49,7 @@ class Architecture:
     mask_input: bool
     linear_path: bool
     members: int = 1
+    counts: bool = False
 
     def config(self) -> dict[str, Any]:
         """Return the fields, JSON-able."""
@@ -100,6 +106,8 @@ class Architecture:
                     f"A network of hidden={self.hidden} and latent_dim={self.latent_dim} for items of shape "
                     f"{self.shape} does not fit into memory: make them smaller ({error})."
                 ) from error
+            if self.counts:
+                pair = (nn.Sequential(LogOfCounts(), pair[0]), pair[1])
         return assemble(
             pair,
             layout,
@@ -115,6 +123,15 @@ def _start_anew(module: nn.Module) -> None:
     reset = getattr(module, "reset_parameters", None)
     if callable(reset):
         reset()
+
+
+@torch.no_grad()
+def start_at_counts(network: Network | Members, mean: Tensor) -> None:
+    """Start the output at the logarithm of the mean, where the decoder ends in a linear layer as wide as a row."""
+    for member in each_of(network):
+        last = [module for module in member.decoder.modules() if isinstance(module, nn.Linear)][-1:]
+        if last and last[0].bias is not None and last[0].out_features == mean.numel():
+            last[0].bias.copy_(mean.clamp(min=LEAST_COUNT).log().flatten())
 
 
 def start_at_pca(network: Network | Members, pca: PrincipalComponents, loss: Loss) -> None:
