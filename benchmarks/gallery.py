@@ -30,7 +30,7 @@ SHOWN = 12
 @cache
 def pictures(part: str) -> np.ndarray:
     """Rows of 784 pixels in 0..1."""
-    X = np.asarray(read(DATA / f"{part}-images-idx3-ubyte.gz")).reshape(-1, SIDE * SIDE)
+    X = read(DATA / f"{part}-images-idx3-ubyte.gz").values.reshape(-1, SIDE * SIDE)
     return X[:ROWS].astype(np.float32) / 255
 
 
@@ -47,7 +47,7 @@ def save(name: str, rows: Sequence[np.ndarray], signed: bool = False) -> None:
         tiles = np.asarray(row, np.float32).reshape(-1, SIDE, SIDE)
         if signed:
             tiles = 0.5 + 0.5 * tiles / np.abs(tiles).max((1, 2), keepdims=True).clip(1e-9)
-        tiles = np.pad(tiles.clip(0, 1), ((0, 0), (GAP, GAP), (GAP, GAP)), constant_values=1.0)
+        tiles = np.pad(tiles.clip(0, 1), ((0, 0), (GAP, GAP), (GAP, GAP)), constant_values=1.0 if signed else 0.0)
         shown.append(np.concatenate(list(tiles), 1))
     grid = (255 * np.concatenate(shown, 0)).round().astype(np.uint8)
     image = Image.fromarray(255 - grid if not signed else grid)
