@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 from torch import nn
 
 from isthmus import Adversarial, Autoencoder
@@ -72,6 +73,15 @@ def test_codes_follow_the_prior():
     assert ae.score(X) > 0.9
     assert np.isfinite(ae.history_["discriminator"]).all()
     assert ae.sample(5, random_state=0).shape == (5, 5)
+
+
+def test_the_game_does_not_take_over_where_many_pixels_say_little():
+    X = load_digits().data / 16
+    given = {"hidden": (64,), "loss": "bce", "scaling": "none", "max_epochs": 20, "random_state": 0}
+    plain = Autoencoder(8, **given).fit(X)
+    ae = Autoencoder(8, objective=Adversarial(), **given).fit(X)
+    assert distance(ae, X) < 0.1 * distance(plain, X)
+    assert ae.score(X) > 0.962 * plain.score(X)
 
 
 def test_single_rows_and_members():

@@ -30,8 +30,9 @@ class Adversarial(Objective):
 
     Parameters
     ----------
-    weight : float, default=0.1
-        Of what the encoder pays; the reconstruction loss is a mean over values.
+    weight : float, default=0.03
+        Of what the encoder pays; the reconstruction loss is a mean over values. Where "reconstruction" rises in the
+        first epochs, or training ends after a few, it is too much; where samples look unlike rows, too little.
     prior : {"normal", "uniform"}, default="normal"
         Standard normal, or uniform between -1 and 1, independent by unit.
     hidden : tuple of int, default=(128, 128)
@@ -65,7 +66,7 @@ class Adversarial(Objective):
 
     def __init__(
         self,
-        weight: float = 0.1,
+        weight: float = 0.03,
         prior: str = "normal",
         hidden: Sequence[int] = (128, 128),
         rate: float = 1.0,
