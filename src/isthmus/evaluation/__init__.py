@@ -6,19 +6,25 @@ from isthmus.evaluation.findings import Advice, advice
 from isthmus.evaluation.latent_pictures import explanation_figure
 from isthmus.evaluation.page import report
 from isthmus.evaluation.prefixes import PrefixCurve, prefix_curve
+from isthmus.evaluation.sparsity import DirectionMatch, SparseFigures, Sparsity, match_directions, sparsity_figures
 
 __all__ = [
     "Advice",
     "Comparison",
+    "DirectionMatch",
     "Errors",
     "PrefixCurve",
+    "SparseFigures",
+    "Sparsity",
     "advice",
     "compare",
     "dci",
     "disentanglement",
     "explanation_figure",
+    "match_directions",
     "mutual_information_gap",
     "prefix_curve",
     "report",
     "sap",
+    "sparsity_figures",
 ]
