@@ -32,9 +32,9 @@ class Sparse(Objective):
         the others to 0, without a penalty (Makhzani and Frey, 2013). "batch_topk" keeps the n times `k` largest of a
         batch of n rows; afterwards a row's code is what reaches the threshold learnt on the way, whatever rows are
         beside it (Bussmann et al., 2024). "jumprelu" keeps values above a positive threshold that each unit learns
-        (Rajamanoharan et al., 2024); its penalty is the share of units active, or, where `k` is given, the squared
-        relative distance of their number from `k`. "winner_take_all" lets each unit keep, in training, the share `rate`
-        of the batch in which it is largest; afterwards, all positive values (Makhzani and Frey, 2015).
+        (Rajamanoharan et al., 2024); its penalty is the share of units active, or, where `k` is given, ten times
+        the squared relative distance of their number from `k`. "winner_take_all" lets each unit keep, in training, the
+        share `rate` of the batch in which it is largest; afterwards, all positive values (Makhzani and Frey, 2015).
     weight : float, default=0.1
         Of the penalty, for "l1", "kl" and "jumprelu"; the reconstruction loss is a mean over values.
     rate : float, default=0.05
@@ -118,6 +118,11 @@ class Sparse(Objective):
         """Units that stay active of a code of a width."""
         return max(1, width // 4) if self.k is None else int(self.k)
 
+    @property
+    def least(self) -> float:
+        """Size that a unit's value must exceed for the unit to count as active."""
+        return KINDS[self.kind].least
+
     def is_training(self) -> bool:
         """Whether the network learns, and is not measured or put to use; without a network, as if it learnt."""
         return getattr(getattr(self, "network", None), "training", True)
@@ -134,7 +139,7 @@ class Sparse(Objective):
         if layers is not None:
             dictionary.start(layers, x)
         if self.own is not None:
-            KINDS[self.kind].start(self, self.network.encode(x, mask))
+            KINDS[self.kind].start(self, self.coded(x, mask))
 
     def code(self, h: Tensor) -> tuple[Tensor, Terms]:
         z, terms = KINDS[self.kind].code(self, h)
@@ -151,13 +156,19 @@ class Sparse(Objective):
         # What comes after in a list may have changed the code.
         if given is None or layers is None or given[1] is not batch.z:
             return {}
-        dead = self.own.idle >= (PATIENCE * self._width if isinstance(self.revive, str) else self.revive)
-        return {"revival": REVIVAL * dictionary.revival(layers, batch, given[0], dead, self.active(self._width))}
+        if not self.is_training():
+            # Epochs are judged by what the code explains, not by how many units are dead.
+            return {"revival": batch.output.new_zeros(())}
+        term = dictionary.revival(layers, batch, given[0], self._dead())
+        return {"revival": REVIVAL * term}
 
     def before_update(self) -> None:
         layers = self._layers()
         if layers is not None:
+            if self._revives():
+                dictionary.lift(layers, self._dead())
             dictionary.project(layers)
+            dictionary.to_unit_gradient(layers)
 
     def after_update(self) -> None:
         layers = self._layers()
@@ -166,6 +177,10 @@ class Sparse(Objective):
 
     def encode(self, h: Tensor) -> Tensor:
         return KINDS[self.kind].encode(self, h)
+
+    def _dead(self) -> Tensor:
+        """Which units were active for none of the last rows."""
+        return self.own.idle >= (PATIENCE * self._width if isinstance(self.revive, str) else self.revive)
 
     def _revives(self) -> bool:
         return self.wide and self.revive is not None
