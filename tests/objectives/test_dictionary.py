@@ -205,7 +205,7 @@ def test_measured_there_is_no_revival(rows):
 def _buried(rows, revive):
     """Fit, put half of the units where they are never the largest, and go on."""
     objective = Sparse("topk", k=3, revive=revive)
-    ae = fitted(rows, objective, warm_start=True, max_epochs=4, validation_fraction=0)
+    ae = fitted(rows, objective, warm_start=True, max_epochs=4, validation_fraction=0, learning_rate=3e-3)
     layers = layers_of(ae)
     with torch.no_grad():
         layers.encoder.weight[:20] *= 0.1
@@ -299,3 +299,12 @@ def test_it_combines(rows, kind, others, terms):
 
 def test_the_weight_of_the_revival_is_that_of_the_paper():
     assert REVIVAL == 1 / 32
+
+
+def test_dictionaries_learn_at_a_third_of_the_usual_rate_unless_told(rows):
+    usual = Autoencoder(6, hidden=(), max_epochs=1).fit(rows).chosen_["learning_rate"]
+    assert fitted(rows, max_epochs=1, batch_size="auto").chosen_["learning_rate"] == pytest.approx(usual / 3)
+    assert fitted(rows, Sparse("l1"), max_epochs=1, batch_size="auto").chosen_["learning_rate"] == usual
+    listed = [Denoising("mask", 0.1), Sparse("topk", k=3)]
+    assert fitted(rows, listed, max_epochs=1, batch_size="auto").chosen_["learning_rate"] == pytest.approx(usual / 3)
+    assert fitted(rows, max_epochs=1, learning_rate=0.01).chosen_["learning_rate"] == 0.01

@@ -112,6 +112,8 @@ class Objective(BaseEstimator):
     linear_path = True
     #: Share of the training after which the loss asks for the same to the end: patience is counted from there.
     settles = 0.0
+    #: Share of the network's usual learning rate that suits the codes; `learning_rate="auto"` goes by it.
+    pace = 1.0
 
     # Before training --------------------------------------------------------------------------------------------------
 
@@ -247,6 +249,7 @@ class Chain(Objective):
             objective.begin(shape, width)
         self.linear_path = all(objective.linear_path for objective in self.objectives)
         self.settles = max((objective.settles for objective in self.objectives), default=0.0)
+        self.pace = min((objective.pace for objective in self.objectives), default=1.0)
 
     def _widths(self, latent_dim: int) -> list[tuple[Objective, int]]:
         """Each objective with the width of the code that it gives."""
