@@ -25,7 +25,7 @@ def rows():
 
 
 def fitted(X, seed=0, width=24, **params):
-    given = {"objective": Sparse("topk", k=2), "max_epochs": 40, "batch_size": 64} | params
+    given = {"objective": Sparse("topk", k=2), "max_epochs": 40, "batch_size": 64, "learning_rate": 1e-2} | params
     return Autoencoder(width, hidden=(), random_state=seed, **given).fit(X[:500])
 
 

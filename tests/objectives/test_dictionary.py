@@ -301,10 +301,10 @@ def test_the_weight_of_the_revival_is_that_of_the_paper():
     assert REVIVAL == 1 / 32
 
 
-def test_dictionaries_learn_at_a_third_of_the_usual_rate_unless_told(rows):
+def test_dictionaries_learn_at_half_of_the_usual_rate_unless_told(rows):
     usual = Autoencoder(6, hidden=(), max_epochs=1).fit(rows).chosen_["learning_rate"]
-    assert fitted(rows, max_epochs=1, batch_size="auto").chosen_["learning_rate"] == pytest.approx(usual / 3)
+    assert fitted(rows, max_epochs=1, batch_size="auto").chosen_["learning_rate"] == pytest.approx(usual / 2)
     assert fitted(rows, Sparse("l1"), max_epochs=1, batch_size="auto").chosen_["learning_rate"] == usual
     listed = [Denoising("mask", 0.1), Sparse("topk", k=3)]
-    assert fitted(rows, listed, max_epochs=1, batch_size="auto").chosen_["learning_rate"] == pytest.approx(usual / 3)
+    assert fitted(rows, listed, max_epochs=1, batch_size="auto").chosen_["learning_rate"] == pytest.approx(usual / 2)
     assert fitted(rows, max_epochs=1, learning_rate=0.01).chosen_["learning_rate"] == 0.01

@@ -17,7 +17,7 @@ from isthmus.objectives.sparse_kinds import EDGE, KINDS
 #: Kinds by which a code wider than a row is a dictionary.
 WIDE = ("topk", "batch_topk", "jumprelu")
 #: Share of the usual learning rate for dictionaries: at all of it they explain more, and half of their units die.
-PACE = 1 / 3
+PACE = 1 / 2
 #: Rows, as a multiple of the code's width, after which a unit that was never active counts as dead.
 PATIENCE = 2
 
