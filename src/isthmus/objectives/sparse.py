@@ -16,8 +16,6 @@ from isthmus.objectives.sparse_kinds import EDGE, KINDS
 
 #: Kinds by which a code wider than a row is a dictionary.
 WIDE = ("topk", "batch_topk", "jumprelu")
-#: Share of the usual learning rate for dictionaries: at all of it they explain more, and half of their units die.
-PACE = 1 / 2
 #: Rows, as a multiple of the code's width, after which a unit that was never active counts as dead.
 PATIENCE = 2
 
@@ -115,7 +113,7 @@ class Sparse(Objective):
         self._width = latent_dim
         self.wide = self.kind in WIDE and latent_dim > math.prod(shape)
         self.linear_path = not self.wide
-        self.pace = PACE if self.wide else 1.0
+        self.pace = KINDS[self.kind].pace if self.wide else 1.0
 
     def active(self, width: int) -> int:
         """Units that stay active of a code of a width."""
