@@ -44,7 +44,7 @@ class Sparse(Objective):
         of the code, at least one.
     revive : int, None or "auto", default="auto"
         Rows without activity in training after which a unit of a wide code counts as dead and is trained to
-        reconstruct what the others leave (Gao et al., 2024); "auto": twice the size of the code. None: never.
+        reconstruct what the others leave (after Gao et al., 2024); "auto": twice the size of the code. None: never.
 
     Raises
     ------
@@ -56,7 +56,10 @@ class Sparse(Objective):
     A code wider than a row, by "topk", "batch_topk" or "jumprelu", is taken as a dictionary: activities are not
     negative ("topk" then keeps at most `k`, fewer only where fewer are positive), and there is no linear path. With
     `hidden=()`, one linear layer a side, directions moreover have unit norm, the encoder starts as the decoder's
-    transpose, both about the rows' geometric median, and dead units are revived by the term "revival".
+    transpose, both about the rows' geometric median, their gradients have unit norm together, and dead units are
+    revived: the most active of them for each row learns, by the term "revival" (weight 1/32), to make up for what the
+    others leave, and the biases of all are lifted. `learning_rate="auto"` is half of the usual for "topk" and
+    "batch_topk". Gao et al. let many dead units share what is left, and lift nothing.
 
     References
     ----------
