@@ -81,7 +81,7 @@ class Autoencoder(Codec):
     batch_size : int or "auto", default="auto"
         Rows a step. "auto": 128 up to 50,000 rows, growing to 1,024.
     learning_rate : float or "auto", default="auto"
-        Peak rate of AdamW, after a warm-up and before a cosine decay. "auto" goes by the network and the batch.
+        Peak rate of AdamW, after a warm-up and before a cosine decay. "auto" goes by network, batch and objective.
     weight_decay : float or "auto", default="auto"
         Decoupled decay of the weights of the non-linear path. "auto": 0.01 from 10,000 rows on, more for fewer, up to 1
         for 100.

@@ -43,27 +43,31 @@ class Codec(
     _codes: np.ndarray
     _density: CodeDensity | None
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Any, *, sparse: bool = False) -> Any:
         """Encode rows.
 
         Parameters
         ----------
         X : same as in fit
+        sparse : bool, default=False
+            Whether to return a matrix that stores only what is not 0, made block by block: for wide codes of few active
+            units, whose dense array would not fit.
 
         Returns
         -------
-        ndarray of shape (n, latent_dim_)
-            Codes, the same at every call; float32 for data in float32. `set_output` gives frames.
+        ndarray, or scipy csr_matrix, of shape (n, latent_dim_)
+            Codes, the same at every call; float32 for data in float32. `set_output` gives frames, of dense codes alone.
         """
         check_is_fitted(self)
-        return self._inference.codes(self._given(X))
+        raw = self._given(X)
+        return self._inference.sparse_codes(raw) if sparse else self._inference.codes(raw)
 
     def inverse_transform(self, Z: Any) -> Any:
         """Decode codes, in the person's own units, names and types.
 
         Parameters
         ----------
-        Z : array or frame of shape (n, latent_dim_)
+        Z : array, frame or scipy sparse matrix of shape (n, latent_dim_)
 
         Returns
         -------
@@ -202,11 +206,12 @@ class Codec(
             codes = self._density.sample(int(n), rng)
         return self.preparation_.give_back(self._inference.values(codes.astype(self._codes.dtype)))
 
-    def _checked_codes(self, Z: Any) -> np.ndarray:
+    def _checked_codes(self, Z: Any) -> Any:
+        """Take codes as an array or a csr matrix."""
         if isinstance(Z, torch.Tensor):
             Z = Z.detach().cpu().numpy()
         try:
-            codes: np.ndarray = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")  # pyright: ignore
+            codes: Any = check_array(Z, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="Z")  # pyright: ignore
         except ValueError as error:
             raise DataError(f"Z is not an array of codes, which transform gives: {error}") from error
         if codes.shape[1] != self.latent_dim_:

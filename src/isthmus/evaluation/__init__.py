@@ -1,24 +1,31 @@
 """How good a model is: beside PCA, in words, and as a page to send to a colleague."""
 
 from isthmus.evaluation.comparison import Comparison, Errors, compare
+from isthmus.evaluation.directions import DirectionMatch, match_directions
 from isthmus.evaluation.disentangling import dci, disentanglement, mutual_information_gap, sap
 from isthmus.evaluation.findings import Advice, advice
 from isthmus.evaluation.latent_pictures import explanation_figure
 from isthmus.evaluation.page import report
 from isthmus.evaluation.prefixes import PrefixCurve, prefix_curve
+from isthmus.evaluation.sparsity import SparseFigures, Sparsity, sparsity_figures
 
 __all__ = [
     "Advice",
     "Comparison",
+    "DirectionMatch",
     "Errors",
     "PrefixCurve",
+    "SparseFigures",
+    "Sparsity",
     "advice",
     "compare",
     "dci",
     "disentanglement",
     "explanation_figure",
+    "match_directions",
     "mutual_information_gap",
     "prefix_curve",
     "report",
     "sap",
+    "sparsity_figures",
 ]

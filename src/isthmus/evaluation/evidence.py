@@ -57,6 +57,10 @@ class Evidence:
     codes: np.ndarray
     silent: dict[str, tuple[int, int]]
 
+    def unseen(self) -> Raw:
+        """Rows that training never saw; all, where those are not known."""
+        return self.raw if self.held_out is None or not len(self.held_out) else self.raw.take(self.held_out)
+
     def row_name(self, position: int) -> str:
         """Name of a row as the person knows it: a file name, an index label, or its number (from 0)."""
         if self.raw.row_names is not None:

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from isthmus.evaluation import codes as code_plot
-from isthmus.evaluation import figures, pictures, prefixes
+from isthmus.evaluation import figures, pictures, prefixes, sparsity
 from isthmus.evaluation.about import about
 from isthmus.evaluation.comparison import Comparison, Errors
 from isthmus.evaluation.evidence import Evidence, gather
@@ -157,6 +157,7 @@ def render(seen: Evidence, *, color: Any = None, title: str | None = None, model
         **_examples(seen),
         **_codes(seen, color),
         **_prefixes(seen),
+        **_sparsity(seen),
         **_rows(seen),
         **about(seen, model_path),
     }
@@ -340,12 +341,20 @@ def _prefixes(seen: Evidence) -> dict[str, Any]:
     """Draw the error by the number of units that are kept, for codes in order."""
     if not prefixes.is_ordered(seen.model):
         return {"prefixes": None}
-    held_out = seen.held_out
-    rows = seen.raw if held_out is None or not len(held_out) else seen.raw.take(held_out)
-    curve = prefixes.prefix_curve(seen.model, rows)
+    curve = prefixes.prefix_curve(seen.model, seen.unseen())
     said = curve.sentence()
     alt = f"Error by the number of units kept, Isthmus beside PCA. {said}"
     return {"prefixes": panel("prefixes", prefixes.figure(curve), alt), "prefixes_said": said}
+
+
+def _sparsity(seen: Evidence) -> dict[str, Any]:
+    """Draw how often units are active, for codes that are meant to be sparse."""
+    if not sparsity.is_sparse(seen.model):
+        return {"sparsity": None}
+    found = sparsity.sparsity_figures(seen.model, seen.unseen())
+    said = found.sentence()
+    drawn = panel("sparsity", sparsity.figure(found), f"Histogram of how often units are active. {said}")
+    return {"sparsity": drawn, "sparsity_said": said, "sparsity_table": found.table()}
 
 
 def _rows(seen: Evidence) -> dict[str, Any]:

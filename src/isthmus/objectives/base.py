@@ -115,6 +115,8 @@ class Objective(BaseEstimator):
     given: Sequence[int] = ()
     #: Share of the training after which the loss asks for the same to the end: patience is counted from there.
     settles = 0.0
+    #: Share of the network's usual learning rate that suits the codes; `learning_rate="auto"` goes by it.
+    pace = 1.0
 
     # Before training --------------------------------------------------------------------------------------------------
 
@@ -265,6 +267,7 @@ class Chain(Objective):
                 )
             self.given = self.objectives[told[-1]].given
         self.settles = max((objective.settles for objective in self.objectives), default=0.0)
+        self.pace = min((objective.pace for objective in self.objectives), default=1.0)
 
     def check(self) -> None:
         """Refuse what is no list of objectives (ParameterError)."""

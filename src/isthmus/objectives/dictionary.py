@@ -12,6 +12,8 @@ from isthmus.objectives.base import Batch
 
 #: Weight of the loss that revives dead units (Gao et al., 2024).
 REVIVAL = 1 / 32
+#: Pull at the bias of a dead unit, as a share of the strongest at any bias. At 1, biases overshoot and training fails.
+LIFT = 0.1
 #: Rounds of Weiszfeld's algorithm for the geometric median.
 ROUNDS = 50
 
@@ -84,15 +86,40 @@ def project(dictionary: Dictionary) -> None:
         weight.grad.sub_((weight.grad * weight).sum(0, keepdim=True) * weight)
 
 
+def lift(dictionary: Dictionary, dead: Tensor) -> None:
+    """Pull up the biases of dead units in the encoder, a tenth as hard as the hardest pulled bias.
+
+    The loss of `revival` turns a dead unit towards what the others leave, but that is less than what the k largest
+    give: by it alone most units would stay outside.
+    """
+    grad = dictionary.encoder.bias.grad
+    if grad is not None:
+        grad.sub_(LIFT * dead * grad.abs().max())
+
+
+def to_unit_gradient(dictionary: Dictionary) -> None:
+    """Divide the gradients of both layers by their common norm.
+
+    At the start far too much is active, and the loss is many times what it soon will be: Adam, which divides by what
+    gradients were over the last thousand steps, would hardly move for as long.
+    """
+    grads = [p.grad for layer in dictionary for p in layer.parameters() if p.grad is not None]
+    if grads:
+        norm = torch.stack([grad.norm() for grad in grads]).norm().clamp(min=1e-12)
+        for grad in grads:
+            grad.div_(norm)
+
+
 def difference(dictionary: Dictionary, z: Tensor) -> Tensor:
     """What codes add to the decoder's output: `decode(z) - decode(0)`, in which its bias does not count."""
     return F.linear(z, dictionary.decoder.weight)
 
 
-def revival(dictionary: Dictionary, batch: Batch, h: Tensor, dead: Tensor, active: int) -> Tensor:
-    """Squared error with which dead units alone would make up for what is left of the rows.
+def revival(dictionary: Dictionary, batch: Batch, h: Tensor, dead: Tensor) -> Tensor:
+    """Squared error with which one dead unit a row, the most active, would make up for what is left of it.
 
-    The sum of both decoded, `decode(z) + difference(z_dead)`, is one decoding of the sum of the codes.
+    The sum of both decoded, `decode(z) + difference(z_dead)`, is one decoding of the sum of the codes. Gao et al. let
+    as many dead units share what is left as half a row has values: each then stays too weak to be among the k largest.
 
     Parameters
     ----------
@@ -101,25 +128,22 @@ def revival(dictionary: Dictionary, batch: Batch, h: Tensor, dead: Tensor, activ
     h : Tensor of shape (m, width)
         What the units got.
     dead : bool Tensor of shape (width,)
-    active : int
-        Units active for each row.
 
     Returns
     -------
     Tensor of shape ()
         Mean over observed cells; 0 where nothing is dead.
     """
-    weight = dictionary.decoder.weight
+    # An accelerator would have to wait for the answer.
+    if dead.device.type == "cpu" and not dead.any():
+        return batch.output.new_zeros(())
     output = batch.output.flatten(1)
-    size, width = weight.shape
     copies = len(output) // len(batch.x)
     rest = (batch.x.flatten(1).repeat(copies, 1) - batch.loss.link(output)).detach()
-    helpers = min(width, max(active, size // 2))
-    values, places = torch.where(dead, h.relu(), 0).topk(helpers, dim=-1)
-    made = difference(dictionary, torch.zeros_like(h).scatter(-1, places, values).to(weight.dtype))
+    value, place = torch.where(dead, h.relu(), 0).max(dim=-1, keepdim=True)
+    made = difference(dictionary, torch.zeros_like(h).scatter(-1, place, value).to(rest.dtype))
     error = (rest - made).square()
-    if batch.mask is not None:
-        seen = batch.mask.flatten(1).repeat(copies, 1)
-        error = (error * seen).sum() / seen.sum().clamp(min=1)
-    # A few dead units cannot make up for much, and need not.
-    return error.mean() * (dead.sum() / helpers).clamp(max=1)
+    if batch.mask is None:
+        return error.mean() * dead.any()
+    seen = batch.mask.flatten(1).repeat(copies, 1)
+    return (error * seen).sum() / seen.sum().clamp(min=1) * dead.any()

@@ -32,9 +32,9 @@ class Sparse(Objective):
         the others to 0, without a penalty (Makhzani and Frey, 2013). "batch_topk" keeps the n times `k` largest of a
         batch of n rows; afterwards a row's code is what reaches the threshold learnt on the way, whatever rows are
         beside it (Bussmann et al., 2024). "jumprelu" keeps values above a positive threshold that each unit learns
-        (Rajamanoharan et al., 2024); its penalty is the share of units active, or, where `k` is given, the squared
-        relative distance of their number from `k`. "winner_take_all" lets each unit keep, in training, the share `rate`
-        of the batch in which it is largest; afterwards, all positive values (Makhzani and Frey, 2015).
+        (Rajamanoharan et al., 2024); its penalty is the share of units active, or, where `k` is given, ten times
+        the squared relative distance of their number from `k`. "winner_take_all" lets each unit keep, in training, the
+        share `rate` of the batch in which it is largest; afterwards, all positive values (Makhzani and Frey, 2015).
     weight : float, default=0.1
         Of the penalty, for "l1", "kl" and "jumprelu"; the reconstruction loss is a mean over values.
     rate : float, default=0.05
@@ -44,7 +44,7 @@ class Sparse(Objective):
         of the code, at least one.
     revive : int, None or "auto", default="auto"
         Rows without activity in training after which a unit of a wide code counts as dead and is trained to
-        reconstruct what the others leave (Gao et al., 2024); "auto": twice the size of the code. None: never.
+        reconstruct what the others leave (after Gao et al., 2024); "auto": twice the size of the code. None: never.
 
     Raises
     ------
@@ -56,7 +56,10 @@ class Sparse(Objective):
     A code wider than a row, by "topk", "batch_topk" or "jumprelu", is taken as a dictionary: activities are not
     negative ("topk" then keeps at most `k`, fewer only where fewer are positive), and there is no linear path. With
     `hidden=()`, one linear layer a side, directions moreover have unit norm, the encoder starts as the decoder's
-    transpose, both about the rows' geometric median, and dead units are revived by the term "revival".
+    transpose, both about the rows' geometric median, their gradients have unit norm together, and dead units are
+    revived: the most active of them for each row learns, by the term "revival" (weight 1/32), to make up for what the
+    others leave, and the biases of all are lifted. `learning_rate="auto"` is half of the usual for "topk" and
+    "batch_topk". Gao et al. let many dead units share what is left, and lift nothing.
 
     References
     ----------
@@ -113,10 +116,16 @@ class Sparse(Objective):
         self._width = latent_dim
         self.wide = self.kind in WIDE and latent_dim > math.prod(shape)
         self.linear_path = not self.wide
+        self.pace = KINDS[self.kind].pace if self.wide else 1.0
 
     def active(self, width: int) -> int:
         """Units that stay active of a code of a width."""
         return max(1, width // 4) if self.k is None else int(self.k)
+
+    @property
+    def least(self) -> float:
+        """Size that a unit's value must exceed for the unit to count as active."""
+        return KINDS[self.kind].least
 
     def is_training(self) -> bool:
         """Whether the network learns, and is not measured or put to use; without a network, as if it learnt."""
@@ -134,7 +143,7 @@ class Sparse(Objective):
         if layers is not None:
             dictionary.start(layers, x)
         if self.own is not None:
-            KINDS[self.kind].start(self, self.network.encode(x, mask))
+            KINDS[self.kind].start(self, self.coded(x, mask))
 
     def code(self, h: Tensor) -> tuple[Tensor, Terms]:
         z, terms = KINDS[self.kind].code(self, h)
@@ -151,13 +160,19 @@ class Sparse(Objective):
         # What comes after in a list may have changed the code.
         if given is None or layers is None or given[1] is not batch.z:
             return {}
-        dead = self.own.idle >= (PATIENCE * self._width if isinstance(self.revive, str) else self.revive)
-        return {"revival": REVIVAL * dictionary.revival(layers, batch, given[0], dead, self.active(self._width))}
+        if not self.is_training():
+            # Epochs are judged by what the code explains, not by how many units are dead.
+            return {"revival": batch.output.new_zeros(())}
+        term = dictionary.revival(layers, batch, given[0], self._dead())
+        return {"revival": REVIVAL * term}
 
     def before_update(self) -> None:
         layers = self._layers()
         if layers is not None:
+            if self._revives():
+                dictionary.lift(layers, self._dead())
             dictionary.project(layers)
+            dictionary.to_unit_gradient(layers)
 
     def after_update(self) -> None:
         layers = self._layers()
@@ -166,6 +181,10 @@ class Sparse(Objective):
 
     def encode(self, h: Tensor) -> Tensor:
         return KINDS[self.kind].encode(self, h)
+
+    def _dead(self) -> Tensor:
+        """Which units were active for none of the last rows."""
+        return self.own.idle >= (PATIENCE * self._width if isinstance(self.revive, str) else self.revive)
 
     def _revives(self) -> bool:
         return self.wide and self.revive is not None

@@ -296,7 +296,7 @@ def plan_for(model: Model, params: Mapping[str, Any], n_rows: int, seed: int) ->
         weight_decay=params["weight_decay"],
         patience=params["patience"],
         seed=seed,
-        default_rate=model.pace[0],
+        default_rate=model.pace[0] * model.objective.pace,
         share_of_steps=model.pace[1],
     )
 

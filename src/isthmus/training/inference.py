@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix, issparse, vstack
 from torch import Tensor
 
 from isthmus.data import Preparation, Prepared, Raw
@@ -125,12 +126,21 @@ class Inference:
             blocks = [self.encode(prepared).cpu().numpy() for _, prepared in self.blocks(raw)]
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
-    def values(self, codes: np.ndarray) -> np.ndarray:
-        """Rows in the person's units from codes."""
-        z = torch.as_tensor(codes, dtype=self.dtype_for(codes.dtype), device=self.device)
-        return np.concatenate(
-            [self.preparation.inverse(self.decode(part).cpu().numpy()) for part in z.split(self.rows_at_once)]
-        )
+    def sparse_codes(self, raw: Raw) -> Any:
+        """Codes of rows as a csr_matrix of shape (n, latent_dim), of which one block at a time is ever dense."""
+        with torch.inference_mode():
+            blocks = [csr_matrix(self.encode(prepared).cpu().numpy()) for _, prepared in self.blocks(raw)]
+        return vstack(blocks, format="csr")
+
+    def values(self, codes: Any) -> np.ndarray:
+        """Rows in the person's units from codes, an ndarray or a csr matrix of shape (n, latent_dim)."""
+        dtype, rows = self.dtype_for(codes.dtype), self.rows_at_once
+        parts = []
+        for start in range(0, codes.shape[0], rows):
+            part = codes[start : start + rows]
+            z = torch.as_tensor(part.toarray() if issparse(part) else part, dtype=dtype, device=self.device)
+            parts.append(self.preparation.inverse(self.decode(z).cpu().numpy()))
+        return np.concatenate(parts)
 
     def reconstruct(self, raw: Raw) -> np.ndarray:
         """Rows in the person's units, after the code and back."""
