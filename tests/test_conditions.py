@@ -98,7 +98,7 @@ def test_missing_cells_are_taken_as_they_are_elsewhere(frame):
         (Variational(condition=["of", "of"]), {}, "names a column twice"),
         (Variational(condition=2.5), {}, "condition=2.5 cannot be used"),
         (Variational(condition=["p", "q", "of"]), {}, "fewer columns than the code has units, 3"),
-        ([Sparse("topk"), Variational(condition="of")], {}, "put it first"),
+        ([Sparse("topk"), Variational(condition="of")], {}, "leave one of the two out"),
         (Variational(condition="of"), {"linear_path": True}, "linear_path=True cannot be used"),
     ],
     ids=str,

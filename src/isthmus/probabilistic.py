@@ -149,7 +149,7 @@ class Probabilistic:
         Returns
         -------
         ndarray of shape (latent_dim_,)
-            Nats, as means over rows; near 0 where a unit is not used.
+            Nats, as means over rows; near 0 where a unit is not used. Without units that a condition gives.
 
         Raises
         ------
@@ -180,6 +180,7 @@ class Probabilistic:
         Returns
         -------
         ndarray of bool of shape (latent_dim_,)
+            Without units that a condition gives.
 
         Raises
         ------
@@ -237,8 +238,7 @@ class Probabilistic:
         if active < max(1.0, FEW * size):
             warnings.warn(
                 f"Posterior collapse: {active} of {size} units of the code are active, the others say nothing about "
-                "the rows. Try Variational with a smaller beta, warmup=0.25, free_bits=0.1 or, for loss='mse', "
-                "variance='learned'; or a smaller latent_dim.",
+                "the rows. Try Variational with a smaller beta, warmup=0.25 or free_bits=0.1; or a smaller latent_dim.",
                 RuntimeWarning,
                 stacklevel=5,
             )
@@ -308,9 +308,9 @@ class Posterior:
     def _likelihoods(self, z: Tensor) -> Tensor:
         """Log-likelihood of the observed values of each row, given its codes: (S, n)."""
         x, mask, loss = self.prepared.x, self.prepared.mask, self.inference.loss
-        values = x[0].numel() if mask is None else mask.flatten(1).sum(1)
         output = self.inference.outputs_of(self.finished(z.flatten(0, 1)))
-        return -self.objective.row_costs(output, x, mask, loss) - self.objective.constant(loss) * values
+        constants = self.objective.constant(loss) * self.objective.values(x, mask)
+        return -self.objective.row_costs(output, x, mask, loss) - constants
 
 
 def _variational(inference: Inference, dtype: torch.dtype) -> tuple[Variational, list[Objective]]:

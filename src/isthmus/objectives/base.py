@@ -259,13 +259,13 @@ class Chain(Objective):
         self.linear_path = all(objective.linear_path for objective in self.objectives)
         told = [i for i, objective in enumerate(self.objectives) if objective.given]
         if told:
-            before = [o for o in self.objectives[: told[-1]] if o.overrides("code", "encode") or o.given]
-            if before:
+            others = [o for i, o in enumerate(self.objectives) if i != told[0] and o.overrides("code", "encode")]
+            if others:
                 raise ParameterError(
-                    f"{self.objectives[told[-1]]!r}: what is given must come straight from the row, but {before[0]!r} "
-                    "before it in the list changes the code; put it first."
+                    f"{self.objectives[told[0]]!r}: what is given goes from the row to the decoder as it is, but "
+                    f"{others[0]!r} beside it in the list works on the code; leave one of the two out."
                 )
-            self.given = self.objectives[told[-1]].given
+            self.given = self.objectives[told[0]].given
         self.settles = max((objective.settles for objective in self.objectives), default=0.0)
         self.pace = min((objective.pace for objective in self.objectives), default=1.0)
 
@@ -311,8 +311,11 @@ class Chain(Objective):
             objective.start(x, mask)
 
     def corrupt(self, x: Tensor, mask: Tensor | None, generator: torch.Generator) -> Tensor:
+        given = x[:, self.given].clone() if self.given else None
         for objective in self.objectives:
             x = objective.corrupt(x, mask, generator)
+        if given is not None:
+            x[:, self.given] = given
         return x
 
     def code(self, h: Tensor) -> tuple[Tensor, Terms]:

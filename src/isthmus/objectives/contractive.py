@@ -101,7 +101,8 @@ class Contractive(Objective):
             return None
         behind = [part for part in (*parts[1:], getattr(network, "code_activation", None)) if part is not None]
         bends = len(behind) > 1 or (behind and (type(behind[0]) not in SLOPES or linear is not None))
-        if bends or batch.x.ndim != 2 or any(objective.overrides("encode") for objective in self.earlier):
+        joined = batch.h.shape[1] != parts[0].out_features
+        if bends or joined or batch.x.ndim != 2 or any(objective.overrides("encode") for objective in self.earlier):
             return None
         weight, h = parts[0].weight, batch.h.to(batch.x.dtype)
         if linear is not None:

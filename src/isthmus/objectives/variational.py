@@ -24,7 +24,8 @@ from isthmus.objectives.mixtures import (
     split,
     standard_log_density,
 )
-from isthmus.objectives.reconstruction import Loss
+from isthmus.objectives.ppca import LEAST_START, start_at_probabilistic_pca
+from isthmus.objectives.reconstruction import Loss, SquaredError
 
 __all__ = ["LEAST", "MOST", "Variational"]
 
@@ -32,8 +33,10 @@ NORMAL, LEARNED, DREG, AUTO = "normal", "learned", "dreg", "auto"
 GRADIENTS = ("standard", DREG)
 #: Samples, cycles and components at most: a file may ask for any number.
 LARGEST_COUNT = 10_000
-#: Least variance, and least square of a unit's weight, that training starts at.
-LEAST_START = 1e-2
+#: Steps of the decoder's log-variance are as many times those of the other weights: it has further to go.
+SPEED = 10.0
+#: Least share of values observed that the divergence is divided by.
+LEAST_OBSERVED = 1e-3
 #: Rows of which the given values are kept, to draw from.
 KEPT = 1000
 #: Variance that the squared error, as it is, stands for, and the constants that the losses leave out of a value's
@@ -43,13 +46,21 @@ CONSTANTS = {"mse": 0.5 * math.log(math.pi), "mae": math.log(2.0), "huber": 1.07
 
 
 class _Own(nn.Module):
-    """What is learnt beside the network: the prior, the logarithm of the decoder's variance, and given values."""
+    """What is learnt beside the network: the prior, the decoder's variance, given values, and how much is observed."""
 
-    def __init__(self, prior: nn.Module | None, log_variance: Tensor | None, given: Tensor | None):
+    def __init__(self, prior: nn.Module | None, learns_variance: bool, given: Tensor | None):
         super().__init__()
         self.prior = prior
-        self.log_variance = None if log_variance is None else nn.Parameter(log_variance)
+        self.slow_log_variance = nn.Parameter(torch.zeros(())) if learns_variance else None
         self.register_buffer("given", given)
+        self.observed: Tensor
+        self.register_buffer("observed", torch.ones(()))
+
+    @property
+    def log_variance(self) -> Tensor:
+        """Logarithm of the decoder's variance, where it is learnt."""
+        assert self.slow_log_variance is not None
+        return SPEED * self.slow_log_variance
 
 
 class Variational(Objective):
@@ -57,8 +68,8 @@ class Variational(Objective):
 
     The loss is the negative evidence lower bound per value: the reconstruction loss, which is a mean over values, plus
     `beta` times the divergence of the posterior from the prior, summed over the units of the code and divided by the
-    number of values in a row, missing ones as well. With `loss="bce"` the decoder is a Bernoulli likelihood, with
-    "poisson" one of counts, with "mse" a Gaussian one.
+    number of values observed in a row, a mean over training rows. With `loss="bce"` the decoder is a Bernoulli
+    likelihood, with "poisson" one of counts, with "mse" a Gaussian one.
 
     Parameters
     ----------
@@ -91,8 +102,9 @@ class Variational(Objective):
     condition : str, int or list of these, default=None
         Columns of a table, or of rows of numbers, that are given: the posterior and the decoder see them, and the prior
         is that of what remains to be told (Sohn et al., 2015). Their prepared values are the last units of the code,
-        and count in its size; `sample(n, condition={"size": 40})` makes rows of which they are known. Reconstructions
-        and likelihoods are still of all columns.
+        and count in its size; `sample(n, condition={"size": 40})` makes rows of which they are known. Likelihoods are
+        those of the other columns. In a list, only what leaves the code alone may stand beside: `Denoising`, which
+        then does not change them, and `Contractive`.
 
     Raises
     ------
@@ -177,8 +189,6 @@ class Variational(Objective):
             raise refuse(self, "gradient", "'standard' with samples=1; set samples=2 or more for 'dreg'")
         if self.free_bits and (self.samples > 1 or self.prior != NORMAL):
             raise refuse(self, "free_bits", "0 unless samples=1 and prior='normal'")
-        #: Weight of the divergence of one unit, beside a reconstruction loss that is a mean over values.
-        self.per_unit = float(self.beta) / math.prod(shape)
         # The last cycle's rise ends here.
         self.settles = 1 - (1 - float(self.warmup)) / int(self.cycles) if self.warmup else 0.0
         columns = conditions.listed(self.condition)
@@ -190,6 +200,9 @@ class Variational(Objective):
             raise refuse(
                 self, "condition", f"fewer columns than the code has units, {latent_dim}, since they count in its size"
             )
+        #: Weight of the divergence of one unit, beside a reconstruction loss that is a mean over values, if all are
+        #: observed.
+        self.per_unit = float(self.beta) / max(1, math.prod(shape) - len(self.given))
         self._drawn: Any = None
 
     @property
@@ -203,12 +216,13 @@ class Variational(Objective):
 
     def make(self, shape: tuple[int, ...], latent_dim: int) -> nn.Module | None:
         prior = MIXTURES[self.prior](shape, self.free, int(self.components)) if self.prior != NORMAL else None
-        log_variance = torch.zeros(()) if self.spread == LEARNED else None
-        given = torch.zeros(KEPT, len(self.given)) if self.given else None
-        nothing = prior is None and log_variance is None and given is None
-        return None if nothing else _Own(prior, log_variance, given)
+        return _Own(prior, self.spread == LEARNED, torch.zeros(KEPT, len(self.given)) if self.given else None)
 
     def start(self, x: Tensor, mask: Tensor | None) -> None:
+        untold = self._untold(x, mask)
+        if mask is not None and untold is not None:
+            told = len(self.given) * len(x)
+            self.own.observed.fill_(float(untold.sum()) / max(1, untold.numel() - told)).clamp_(min=LEAST_OBSERVED)
         if self.spread is not None:
             self._start_gaussian(x, mask)
         if self.prior != NORMAL:
@@ -220,25 +234,24 @@ class Variational(Objective):
     def _start_gaussian(self, x: Tensor, mask: Tensor | None) -> None:
         """Start the variance at that of the residuals, and a linear path at probabilistic PCA, which is the optimum."""
         if self.spread == LEARNED:
-            squares = (self.network.decode(self.encode(self.coded(x, mask))) - x).square()
-            residual = squares.mean() if mask is None else (squares * mask).sum() / mask.sum().clamp(min=1)
-            variance = residual.clamp(LEAST_START, 1)
-            self.own.log_variance.copy_(variance.log())
+            output = self.network.decode(self.encode(self.coded(x, mask)))
+            variance = SquaredError()(output, x, self._untold(x, mask)).clamp(LEAST_START, 1)
+            self.own.slow_log_variance.copy_(variance.log() / SPEED)
         else:
             variance = torch.tensor(float(self.spread))
-        path = getattr(self.network, "linear", None)
-        heads = [m for m in self.network.encoder.modules() if isinstance(m, nn.Linear) and m.bias is not None]
-        if path is None or self.earlier or not heads or heads[-1].out_features != 2 * path.encoder.out_features:
-            return
-        # Codes have unit variance, so that these are the variances of the components.
-        share = variance.to(x) / path.decoder.weight.square().sum(0)
-        kept = (1 - share).clamp(min=LEAST_START).sqrt()
-        path.encoder.weight.mul_(kept[:, None])
-        path.decoder.weight.mul_(kept)
-        heads[-1].bias[len(share) :] = share.clamp(max=1).log()
+        if not any(objective.overrides("code", "encode") for objective in self.earlier):
+            start_at_probabilistic_pca(self.network, variance)
 
     def _encoded(self, x: Tensor, mask: Tensor | None) -> Tensor:
         return self.coded(x, mask)[:, : 2 * self.free]
+
+    def _untold(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
+        """Mask of what is observed and not given; None where that is all."""
+        if not self.given:
+            return mask
+        untold = torch.ones_like(x, dtype=torch.bool) if mask is None else mask.clone()
+        untold[:, self.given] = False
+        return untold
 
     def posterior(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """Means and log-variances (n, free) of what is not given."""
@@ -276,7 +289,8 @@ class Variational(Objective):
         return (of_cycle / self.warmup).clamp(max=1)
 
     def _weight(self) -> Tensor | float:
-        return self.per_unit * self._ramp() if self.warmup else self.per_unit
+        observed = 1.0 if self.own is None else self.own.observed
+        return self.per_unit * self._ramp() / observed
 
     def _batch_divergence(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> Tensor:
         if self.free_bits:
@@ -302,7 +316,7 @@ class Variational(Objective):
     def reconstruction(self, batch: Batch) -> Tensor:
         if self.samples > 1:
             return self._importance_weighted(batch)
-        loss = batch.loss(batch.output, batch.x, batch.mask)
+        loss = batch.loss(batch.output, batch.x, self._untold(batch.x, batch.mask))
         return loss if self.spread is None else self._in_nats(loss)
 
     def _importance_weighted(self, batch: Batch) -> Tensor:
@@ -319,13 +333,24 @@ class Variational(Objective):
             shares = weights.detach().softmax(0).unsqueeze(-1)
             z.register_hook(lambda grad: grad * (1 - beta * (1 - shares)))
         bound = torch.logsumexp(weights, 0) - math.log(self.samples)
-        observed = batch.x.numel() if batch.mask is None else batch.mask.sum().clamp(min=1)
-        return -bound.sum() / observed - divergence
+        learnt = self._untold(batch.x, batch.mask)
+        if learnt is None:
+            return -bound.sum() / batch.x.numel() - divergence
+        # A row of which nothing is learnt is no part of the bound.
+        return -(bound * learnt.flatten(1).any(1)).sum() / learnt.sum().clamp(min=1) - divergence
+
+    def terms(self, batch: Batch) -> Terms:
+        if not self.given:
+            return {}
+        # What is given is no part of the likelihood: it is learnt by its loss as it is.
+        copies = (len(batch.output) // len(batch.x), 1)
+        mask = None if batch.mask is None else batch.mask[:, self.given].repeat(copies)
+        return {"given": batch.loss(batch.output[:, self.given], batch.x[:, self.given].repeat(copies), mask)}
 
     # Likelihood -------------------------------------------------------------------------------------------------------
 
     def row_costs(self, output: Tensor, x: Tensor, mask: Tensor | None, loss: Loss) -> Tensor:
-        """Loss of each row, summed over its observed values: outputs of S n rows, one block after another, to (S, n).
+        """Loss of each row, summed over what is observed and not given: outputs of S n rows, in blocks of n, to (S, n).
 
         In nats, but for constants where `spread` is None.
         """
@@ -333,7 +358,13 @@ class Variational(Objective):
         cells = loss.cells(outputs, x.expand_as(outputs))
         if self.spread is not None:
             cells = self._in_nats(cells)
-        return (cells if mask is None else cells * mask).flatten(2).sum(2)
+        seen = self._untold(x, mask)
+        return (cells if seen is None else cells * seen).flatten(2).sum(2)
+
+    def values(self, x: Tensor, mask: Tensor | None) -> Tensor | int:
+        """Values of each row that `row_costs` adds up."""
+        seen = self._untold(x, mask)
+        return x[0].numel() if seen is None else seen.flatten(1).sum(1)
 
     def constant(self, loss: Loss) -> float:
         """What `row_costs` leaves out of each value's negative log-likelihood, in nats."""

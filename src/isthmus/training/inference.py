@@ -87,7 +87,11 @@ class Inference:
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
         """Prepared values of codes: (n, *shape)."""
-        return self.loss.link(self.outputs_of(z))
+        x = self.loss.link(self.outputs_of(z))
+        if self.objective.given:
+            # Known exactly, and the last units of the code.
+            x[:, self.objective.given] = z[:, -len(self.objective.given) :].to(x)
+        return x
 
     @torch.no_grad()
     def outputs_of(self, z: Tensor) -> Tensor:

@@ -164,7 +164,9 @@ def start_objective(network: Network | Members, objective: Objective, rows: Rows
     batch = rows.take(evenly(len(rows), STARTED_BY))
     for j, member in enumerate(each_of(network)):
         with seeded(seed + j):
-            objective.bind(member).start(batch.x.clone(), batch.mask)
+            training = member.training
+            objective.bind(member.eval()).start(batch.x.clone(), batch.mask)
+            member.train(training)
 
 
 def check_own_pair(network: Network | Members, architecture: Architecture, objective: Objective) -> None:
@@ -191,10 +193,13 @@ def check_own_pair(network: Network | Members, architecture: Architecture, objec
             raise ParameterError(
                 f"The encoder of network=(encoder, decoder) failed on a batch of shape {tuple(x.shape)}: {error}"
             ) from error
+        # What is given joins what the encoder gives.
+        told, wanted = len(objective.given), architecture.code_dim - len(objective.given)
         if tuple(h.shape) != (2, architecture.code_dim):
+            gave = (*h.shape[:-1], h.shape[-1] - told)
             raise ParameterError(
-                f"The encoder of network=(encoder, decoder) gave shape {tuple(h.shape)} for a batch of shape "
-                f"{tuple(x.shape)}; expected (2, {architecture.code_dim}): set latent_dim to what it "
+                f"The encoder of network=(encoder, decoder) gave shape {gave} for a batch of shape "
+                f"{tuple(x.shape)}; expected (2, {wanted}): set latent_dim to what it "
                 "gives, or flatten it."
             )
         z = objective.bind(each_of(network)[0]).encode(h)

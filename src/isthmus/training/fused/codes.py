@@ -13,7 +13,7 @@ from torch import nn
 
 from isthmus.objectives import Chain, Objective, Sparse, Variational
 from isthmus.objectives.sparse_kinds import EDGE, share
-from isthmus.objectives.variational import LEARNED, LEAST, MOST
+from isthmus.objectives.variational import LEARNED, LEAST, MOST, SPEED
 from isthmus.training.fused.losses import Spread
 from isthmus.training.fused.tape import Layout, Tape, Unsupported, Value
 
@@ -54,7 +54,8 @@ def spread(tape: Tape, objective: Objective, owns: Owns) -> Spread | None:
     if type(objective) is not Variational or objective.spread is None:
         return None
     if objective.spread == LEARNED:
-        return Spread(*tape.weight(owns[0].log_variance))
+        name, grad = tape.weight(owns[0].slow_log_variance)
+        return Spread(f"({name} * {SPEED})", grad, SPEED)
     return Spread(tape.hold("given", tape.weights.values.new_full((tape.members,), math.log(objective.spread))))
 
 
@@ -174,7 +175,7 @@ def _gaussian(tape: Tape, objective: Variational, h: Value, owns: Owns) -> tuple
     noise = drawn if tape.training or tape.members == 1 else tape.buffer("noise", width)
     mean, log_variance = tape.columns(h.name, 0, width), tape.columns(h.name, width, h.width)
     held, variance, inside = tape.buffer("held", width), tape.buffer("variance", width), tape.name("inside")
-    weight = 0.5 * objective.per_unit
+    weight = 0.5 * objective.per_unit / (1.0 if owns[0] is None else float(owns[0].observed))
     factor = tape.constant(lambda rows: weight / rows)
     tape.emit(
         f"torch.clamp({log_variance}, {LEAST}, {MOST}, out={held})",

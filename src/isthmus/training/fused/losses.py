@@ -48,11 +48,14 @@ class Spread:
     log_variance : str
         Its logarithm by network, of shape (K,).
     grad : str, optional
-        Where the gradient of that goes; None: it is not learnt.
+        Where the gradient of what is learnt goes; None: it is not learnt.
+    factor : float
+        By which the logarithm is more than what is learnt.
     """
 
     log_variance: str
     grad: str | None = None
+    factor: float = 1.0
 
 
 #: Writes the sum of the losses of all cells, or the root of it, into the first name, of shape (K,); and the gradient of
@@ -128,7 +131,7 @@ def _gaussian(tape: Tape, spread: Spread, summed: str, squares: str, grad: str) 
     if spread.grad is not None:
         # Beyond the clamp the slope is 0, as autograd takes it.
         inside = f"torch.logical_and({spread.log_variance} >= {LEAST}, {spread.log_variance} <= {MOST})"
-        tape.emit(f"{spread.grad}.copy_((1.0 - {squares}).mul_(0.5).mul_({inside}))")
+        tape.emit(f"{spread.grad}.copy_((1.0 - {squares}).mul_({0.5 * spread.factor}).mul_({inside}))")
 
 
 def _product_onto_target(tape: Tape, output: Value, target: Target) -> None:
