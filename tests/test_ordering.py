@@ -105,3 +105,12 @@ def test_the_report_shows_the_curve_of_ordered_codes(tmp_path):
     for objective, shown in ((Ordered(), True), (None, False)):
         page = report(fitted(X, objective), X, tmp_path / "report.html").read_text()
         assert ("What size of code is enough" in page) == shown
+
+
+def test_a_shorter_model_is_reported_on_the_rows_it_was_fitted_on(tmp_path):
+    X = rows()
+    page = report(fitted(X, Ordered()).truncate(2), X, tmp_path / "report.html").read_text()
+    assert "to 2 numbers each" in page
+    assert "not known whether training saw" in page
+    # How well the whole did when it was trained says nothing of its part.
+    assert "At the end of training" not in page
