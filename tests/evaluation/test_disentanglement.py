@@ -105,6 +105,44 @@ def test_ties_stay_together():
     assert len(np.unique(binned(RNG.normal(size=1000), 20))) == 20
 
 
+@pytest.mark.parametrize("bins", [2, 3, 7, 20])
+def test_bins_do_not_depend_on_the_sign(bins):
+    """Counts that bins divide or not, ties at the top, at the bottom, in the middle and everywhere."""
+    rng = np.random.default_rng(0)
+    for n in (40, 101, 330):
+        normal = rng.normal(size=n)
+        for values in (normal, np.maximum(normal, np.sort(normal)[-3]), np.maximum(normal, 0), normal.round()):
+            found, turned_round = binned(values, bins), binned(-values, bins)
+            np.testing.assert_array_equal(turned_round, found.max() - found)
+            assert (np.diff(found[np.argsort(values)]) >= 0).all()
+            assert found.max() >= 1
+
+
+def test_a_value_that_fills_bins_is_alone():
+    values = np.r_[np.arange(-30.0, 0), np.zeros(100), np.arange(1.0, 71)]
+    bins = binned(values, 10)
+    assert np.unique(bins[values == 0]).size == 1
+    assert (values[bins == bins[values == 0][0]] == 0).all()
+    np.testing.assert_array_equal(np.bincount(bins), [20, 10, 100, 10, 20, 20, 20])
+
+
+def test_the_gap_does_not_depend_on_the_sign():
+    rng = np.random.default_rng(0)
+    factor = rng.normal(size=3000)
+    unit = np.where(factor > 1.75, factor, 0.0)
+    codes = unit[:, None]
+    gap = mutual_information_gap(codes, factor)
+    assert gap > 0.04
+    assert mutual_information_gap(-codes, factor) == pytest.approx(gap)
+    assert mutual_information_gap(codes, -factor) == pytest.approx(gap)
+
+
+def test_a_number_that_is_mostly_its_largest():
+    rng = np.random.default_rng(0)
+    factor = np.r_[np.zeros(2950), rng.normal(size=50) - 3]
+    assert mutual_information_gap(factor[:, None], factor) == pytest.approx(1)
+
+
 def test_factors_of_any_kind():
     words = np.array(["a", "b", "c"])[RNG.integers(0, 3, 90)]
     frame = pd.DataFrame({"colour": words, "size": RNG.normal(size=90), "round": RNG.integers(0, 2, 90) > 0})
