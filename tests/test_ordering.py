@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from torch import nn
 
 from isthmus import Adversarial, Autoencoder, Denoising, Ordered, Sparse, Variational, load
@@ -97,6 +98,19 @@ def test_the_curve_falls_and_its_end_is_the_whole_code():
     assert curve.ours[1] < prefix_curve(plain, X[200:]).ours[1]
     assert prefix_curve(ordered, X[200:], lengths=[2]).ours[0] == pytest.approx(curve.ours[1])
     assert 1 <= curve.enough() <= 5
+
+
+def test_lengths_that_cannot_be_used_are_refused():
+    X = rows()
+    ae = fitted(X, Ordered())
+    wrong = (["a"], "12", 3, [np.nan], [0], [99], [2, 1], [2, 2], [1.5], [True], [], [[1, 2]], np.array([1.0]))
+    for lengths in wrong:
+        with pytest.raises(ParameterError, match="lengths="):
+            prefix_curve(ae, X, lengths=lengths)
+    for lengths in ((1, 4), range(1, 5, 3), np.array([1, 4]), [np.int64(1), 4]):
+        assert prefix_curve(ae, X, lengths=lengths).lengths.tolist() == [1, 4]
+    with pytest.raises(NotFittedError):
+        prefix_curve(Autoencoder(4), X)
 
 
 def test_the_report_shows_the_curve_of_ordered_codes(tmp_path):

@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
+from sklearn.exceptions import NotFittedError
 
 from isthmus import Autoencoder
 from isthmus.evaluation import dci, disentanglement, explanation_figure, mutual_information_gap, sap
@@ -203,12 +204,18 @@ def test_what_cannot_be_used_is_refused():
     for codes, factors, said in cases:
         with pytest.raises(DataError, match=said):
             dci(codes, factors)
-    with pytest.raises(ParameterError, match="method='svm'"):
-        dci(Z, factor, method="svm")
+    for method in ("svm", ["trees"], None):
+        with pytest.raises(ParameterError, match="method="):
+            dci(Z, factor, method=method)
+    for random_state in ("a", -1, 1.5, True):
+        with pytest.raises(ParameterError, match="random_state="):
+            dci(Z, factor, random_state=random_state)
     with pytest.raises(ParameterError, match="bins=1"):
         mutual_information_gap(Z, factor, bins=1)
     with pytest.raises(DataError, match="codes of the rows of X"):
         disentanglement(Z, NOISE, FACTORS)
+    with pytest.raises(NotFittedError):
+        disentanglement(Autoencoder(2), NOISE, FACTORS)
 
 
 def test_a_figure_for_every_kind(table, digits, waves):
