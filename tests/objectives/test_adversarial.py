@@ -96,7 +96,7 @@ def test_single_rows_and_members():
     "given",
     [
         *({"weight": -1}, {"prior": "cauchy"}, {"rate": 0}, {"penalty": -1.0}),
-        *({"hidden": (0,)}, {"hidden": "64"}, {"hidden": 64}),
+        *({"hidden": (0,)}, {"hidden": "64"}, {"hidden": 64}, {"hidden": b"@"}),
     ],
 )
 def test_what_cannot_be_used_is_refused(given):

@@ -132,7 +132,7 @@ def _lengths(size: int) -> np.ndarray:
 
 
 def _checked_lengths(lengths: Any, size: int) -> np.ndarray:
-    given = lengths.tolist() if isinstance(lengths, np.ndarray) else lengths
+    given = list(lengths) if isinstance(lengths, (range, np.ndarray)) and np.ndim(lengths) else lengths
     # Between 0 and one more than the size, numbers that all rise are in bounds.
     if not check.sizes(given) or not given or not all(a < b for a, b in pairwise([0, *given, size + 1])):
         raise ParameterError(
