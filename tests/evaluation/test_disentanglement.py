@@ -75,6 +75,13 @@ def test_lines_in_one_unit_by_hand():
     assert sap(codes, factor) == pytest.approx(np.corrcoef(x, factor)[0, 1] ** 2)
 
 
+def test_a_rare_category_counts_as_much_as_a_common_one():
+    """A threshold is right for 63 of 90 rows of the one and 9 of 10 of the other; a guess for half."""
+    factor = np.repeat(["common", "rare"], [90, 10])
+    unit = np.repeat([0.0, 1.0, 0.0, 1.0], [63, 27, 1, 9])
+    assert sap(unit[:, None], factor) == pytest.approx((63 / 90 + 9 / 10) / 2 - 0.5)
+
+
 def test_importances_by_hand():
     importances = np.array([[3.0, 1.0], [0.0, 4.0], [0.0, 0.0]])
     entropy = -(0.75 * np.log2(0.75) + 0.25 * np.log2(0.25))
