@@ -141,13 +141,10 @@ def test_rivals_step_by_themselves(members):
             torch.testing.assert_close(p, q, atol=1e-5, rtol=1e-4, msg=name)
 
 
-def gives(place, value):
-    """Make an objective of which one place gives something."""
-
-    def method(self, given):
-        return value(given)
-
-    return type("Own", (Objective,), {place: method})()
+def gives(**places):
+    """Make an objective of functions, which take what the places are given."""
+    methods = {place: (lambda self, given, value=value: value(given)) for place, value in places.items()}
+    return type("Own", (Objective,), methods)()
 
 
 @pytest.mark.parametrize(
@@ -171,5 +168,14 @@ def gives(place, value):
 )
 def test_what_no_step_can_use_is_refused(place, value, said):
     with pytest.raises(ParameterError) as caught:
-        fitted(gives(place, value), validation_fraction=0.2)
+        fitted(gives(**{place: value}), validation_fraction=0.2)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("members", [1, 2])
+@pytest.mark.parametrize("value", [lambda h: h[:, :1], lambda h: h.detach().numpy(), lambda h: None])
+def test_codes_of_no_use_after_training_are_refused_before_it(value, members):
+    epochs = []
+    with pytest.raises(ParameterError, match="encode of Own"):
+        fitted(gives(code=lambda h: (h, {}), encode=value), members=members, callbacks=[epochs.append])
+    assert not epochs

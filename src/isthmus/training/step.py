@@ -109,17 +109,25 @@ class Step:
 
     def _code(self, h: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Code of a batch, and terms: checked, because the objective may be a person's own."""
-        given, rows, width = self.objective.code(h), len(h), self.latent_dim
+        given = self.objective.code(h)
         if not isinstance(given, (tuple, list)) or len(given) != 2 or not isinstance(given[1], dict):
             pair = "a pair: the code that is decoded, and a dict of names and scalar tensors to add to the loss"
             raise self._refuse("code", given, pair)
-        z, terms = given
+        self._check_width("code", given[0], len(h))
+        return given[0], given[1]
+
+    @torch.no_grad()
+    def check_encode(self, x: Tensor, mask: Tensor | None) -> None:
+        """Refuse an `encode` that gives no codes of the width (ParameterError): training may never call it."""
+        self._check_width("encode", self.objective.encode(self.network.encode(x, mask)), len(x))
+
+    def _check_width(self, place: str, z: Any, rows: int) -> None:
+        width = self.latent_dim
         fits = isinstance(z, Tensor) and (width is None or (z.ndim == 2 and z.shape[1] == width and not len(z) % rows))
         if not fits:
             raise self._refuse(
-                "code", z, f"codes of shape ({rows}, {width}); code_dim says where the encoder must give more values"
+                place, z, f"codes of shape ({rows}, {width}); code_dim says where the encoder must give more values"
             )
-        return z, terms
 
     def _refuse(self, place: str, given: Any, expected: str) -> ParameterError:
         return ParameterError(f"{place} of {self.objective!r} gave {_shown(given)}; expected {expected}.")
