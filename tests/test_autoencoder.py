@@ -197,6 +197,7 @@ def test_own_modules_that_do_not_fit_are_named(pair, said):
         ("latent_dim", True),
         ("hidden", (8, 0)),
         ("hidden", "wide"),
+        ("hidden", b"wide"),
         ("network", "transformer"),
         ("network", "lstm"),
         ("activation", "swish"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from torch import nn
 
 from isthmus import Adversarial, Autoencoder, Denoising, Ordered, Sparse, Variational, load
@@ -99,9 +100,31 @@ def test_the_curve_falls_and_its_end_is_the_whole_code():
     assert 1 <= curve.enough() <= 5
 
 
+def test_lengths_that_cannot_be_used_are_refused():
+    X = rows()
+    ae = fitted(X, Ordered())
+    wrong = (["a"], "12", 3, [np.nan], [0], [99], [2, 1], [2, 2], [1.5], [True], [], [[1, 2]], np.array([1.0]))
+    for lengths in wrong:
+        with pytest.raises(ParameterError, match="lengths="):
+            prefix_curve(ae, X, lengths=lengths)
+    for lengths in ((1, 4), range(1, 5, 3), np.array([1, 4]), [np.int64(1), 4]):
+        assert prefix_curve(ae, X, lengths=lengths).lengths.tolist() == [1, 4]
+    with pytest.raises(NotFittedError):
+        prefix_curve(Autoencoder(4), X)
+
+
 def test_the_report_shows_the_curve_of_ordered_codes(tmp_path):
     X = rows()
     X[3, 2] = np.nan
     for objective, shown in ((Ordered(), True), (None, False)):
         page = report(fitted(X, objective), X, tmp_path / "report.html").read_text()
         assert ("What size of code is enough" in page) == shown
+
+
+def test_a_shorter_model_is_reported_on_the_rows_it_was_fitted_on(tmp_path):
+    X = rows()
+    page = report(fitted(X, Ordered()).truncate(2), X, tmp_path / "report.html").read_text()
+    assert "to 2 numbers each" in page
+    assert "not known whether training saw" in page
+    # How well the whole did when it was trained says nothing of its part.
+    assert "At the end of training" not in page

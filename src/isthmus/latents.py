@@ -181,7 +181,7 @@ class Latents:
         """
         check_is_fitted(self)
         shares = _shares(steps)
-        if path not in PATHS:
+        if not check.word(*PATHS)(path):
             raise ParameterError(f"path={path!r} cannot be used; expected {' or '.join(map(repr, PATHS))}.")
         start, like = self._one_row(a, "a")
         end, _ = self._one_row(b, "b")

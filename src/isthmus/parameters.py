@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from os import PathLike
 from typing import Any
 
@@ -57,8 +57,8 @@ def nothing(v: Any) -> bool:
 
 
 def sizes(v: Any) -> bool:
-    """Check for a sequence of whole numbers from 1 on, perhaps empty."""
-    return isinstance(v, Sequence) and not isinstance(v, str) and all(map(whole(1), v))
+    """Check for a tuple or list of whole numbers from 1 on, perhaps empty."""
+    return isinstance(v, (tuple, list)) and all(map(whole(1), v))
 
 
 def modules(v: Any) -> bool:

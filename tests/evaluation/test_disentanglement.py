@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
+from sklearn.exceptions import NotFittedError
 
 from isthmus import Autoencoder
 from isthmus.evaluation import dci, disentanglement, explanation_figure, mutual_information_gap, sap
@@ -74,6 +75,13 @@ def test_lines_in_one_unit_by_hand():
     assert sap(codes, factor) == pytest.approx(np.corrcoef(x, factor)[0, 1] ** 2)
 
 
+def test_a_rare_category_counts_as_much_as_a_common_one():
+    """A threshold is right for 63 of 90 rows of the one and 9 of 10 of the other; a guess for half."""
+    factor = np.repeat(["common", "rare"], [90, 10])
+    unit = np.repeat([0.0, 1.0, 0.0, 1.0], [63, 27, 1, 9])
+    assert sap(unit[:, None], factor) == pytest.approx((63 / 90 + 9 / 10) / 2 - 0.5)
+
+
 def test_importances_by_hand():
     importances = np.array([[3.0, 1.0], [0.0, 4.0], [0.0, 0.0]])
     entropy = -(0.75 * np.log2(0.75) + 0.25 * np.log2(0.25))
@@ -103,6 +111,44 @@ def test_ties_stay_together():
     bins = binned(values, 20)
     assert all(len(np.unique(bins[values == v])) == 1 for v in np.unique(values))
     assert len(np.unique(binned(RNG.normal(size=1000), 20))) == 20
+
+
+@pytest.mark.parametrize("bins", [2, 3, 7, 20])
+def test_bins_do_not_depend_on_the_sign(bins):
+    """Counts that bins divide or not, ties at the top, at the bottom, in the middle and everywhere."""
+    rng = np.random.default_rng(0)
+    for n in (40, 101, 330):
+        normal = rng.normal(size=n)
+        for values in (normal, np.maximum(normal, np.sort(normal)[-3]), np.maximum(normal, 0), normal.round()):
+            found, turned_round = binned(values, bins), binned(-values, bins)
+            np.testing.assert_array_equal(turned_round, found.max() - found)
+            assert (np.diff(found[np.argsort(values)]) >= 0).all()
+            assert found.max() >= 1
+
+
+def test_a_value_that_fills_bins_is_alone():
+    values = np.r_[np.arange(-30.0, 0), np.zeros(100), np.arange(1.0, 71)]
+    bins = binned(values, 10)
+    assert np.unique(bins[values == 0]).size == 1
+    assert (values[bins == bins[values == 0][0]] == 0).all()
+    np.testing.assert_array_equal(np.bincount(bins), [20, 10, 100, 10, 20, 20, 20])
+
+
+def test_the_gap_does_not_depend_on_the_sign():
+    rng = np.random.default_rng(0)
+    factor = rng.normal(size=3000)
+    unit = np.where(factor > 1.75, factor, 0.0)
+    codes = unit[:, None]
+    gap = mutual_information_gap(codes, factor)
+    assert gap > 0.04
+    assert mutual_information_gap(-codes, factor) == pytest.approx(gap)
+    assert mutual_information_gap(codes, -factor) == pytest.approx(gap)
+
+
+def test_a_number_that_is_mostly_its_largest():
+    rng = np.random.default_rng(0)
+    factor = np.r_[np.zeros(2950), rng.normal(size=50) - 3]
+    assert mutual_information_gap(factor[:, None], factor) == pytest.approx(1)
 
 
 def test_factors_of_any_kind():
@@ -165,12 +211,18 @@ def test_what_cannot_be_used_is_refused():
     for codes, factors, said in cases:
         with pytest.raises(DataError, match=said):
             dci(codes, factors)
-    with pytest.raises(ParameterError, match="method='svm'"):
-        dci(Z, factor, method="svm")
+    for method in ("svm", ["trees"], None):
+        with pytest.raises(ParameterError, match="method="):
+            dci(Z, factor, method=method)
+    for random_state in ("a", -1, 1.5, True):
+        with pytest.raises(ParameterError, match="random_state="):
+            dci(Z, factor, random_state=random_state)
     with pytest.raises(ParameterError, match="bins=1"):
         mutual_information_gap(Z, factor, bins=1)
     with pytest.raises(DataError, match="codes of the rows of X"):
         disentanglement(Z, NOISE, FACTORS)
+    with pytest.raises(NotFittedError):
+        disentanglement(Autoencoder(2), NOISE, FACTORS)
 
 
 def test_a_figure_for_every_kind(table, digits, waves):

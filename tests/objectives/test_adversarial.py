@@ -34,6 +34,20 @@ def test_each_term_moves_its_own_side_alone():
     assert grads[-1] is None
 
 
+def test_the_discriminator_pays_for_its_slope():
+    """One layer has the same squared slope, 3 * 3 + 4 * 4, everywhere."""
+    paid = []
+    for penalty in (0.0, 0.2):
+        objective, _ = bound(penalty=penalty)
+        objective.own = Rival(nn.Linear(2, 1))
+        with torch.no_grad():
+            objective.own.module.weight.copy_(torch.tensor([[3.0, 4.0]]))
+            objective.own.module.bias.zero_()
+        torch.manual_seed(1)
+        paid.append(objective.code(torch.zeros(16, 2))[1]["discriminator"].item())
+    assert paid[1] - paid[0] == pytest.approx(0.5 * 0.2 * 25, rel=1e-4)
+
+
 def test_the_discriminator_is_a_rival():
     _, net = bound(rate=0.5)
     assert isinstance(net.own, Rival)
@@ -96,7 +110,7 @@ def test_single_rows_and_members():
     "given",
     [
         *({"weight": -1}, {"prior": "cauchy"}, {"rate": 0}, {"penalty": -1.0}),
-        *({"hidden": (0,)}, {"hidden": "64"}, {"hidden": 64}),
+        *({"hidden": (0,)}, {"hidden": "64"}, {"hidden": 64}, {"hidden": b"@"}),
     ],
 )
 def test_what_cannot_be_used_is_refused(given):

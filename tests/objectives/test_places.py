@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from isthmus import Autoencoder, Objective, load
+from isthmus.exceptions import ParameterError
 from isthmus.objectives import Rival
 from isthmus.training.weights import FlatWeights
 
@@ -138,3 +139,43 @@ def test_rivals_step_by_themselves(members):
     for network, twin in zip(networks, twins, strict=True):
         for (name, p), q in zip(network.named_parameters(), twin.parameters(), strict=True):
             torch.testing.assert_close(p, q, atol=1e-5, rtol=1e-4, msg=name)
+
+
+def gives(**places):
+    """Make an objective of functions, which take what the places are given."""
+    methods = {place: (lambda self, given, value=value: value(given)) for place, value in places.items()}
+    return type("Own", (Objective,), methods)()
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("terms", lambda batch: {"late": 0.5}, "The term 'late' of Own() is 0.5; expected a scalar tensor"),
+        ("terms", lambda batch: {"late": batch.z.mean(1)}, "is a Tensor of shape (12,); expected a scalar tensor"),
+        ("terms", lambda batch: None, "terms of Own() gave None; expected a dict"),
+        ("terms", lambda batch: {"seconds": batch.z.mean()}, "The term 'seconds' of Own()"),
+        ("reconstruction", lambda batch: 0.5, "reconstruction of Own() gave 0.5; expected a scalar tensor"),
+        ("code", lambda h: h, "code of Own() gave a Tensor of shape (12, 2); expected a pair"),
+        ("code", lambda h: (h, h.mean()), "gave a tuple of a Tensor of shape (12, 2), a Tensor of shape (); expected"),
+        ("code", lambda h: None, "code of Own() gave None; expected a pair"),
+        ("code", lambda h: (h, {"early": 1}), "The term 'early' of Own() is 1; expected a scalar tensor"),
+        ("code", lambda h: (h.detach().numpy(), {}), "gave a ndarray of shape (12, 2); expected codes"),
+        ("code", lambda h: (h.repeat(1, 2), {}), "shape (12, 4); expected codes of shape (12, 2)"),
+        ("code", lambda h: (h[:-1], {}), "shape (11, 2); expected codes of shape (12, 2)"),
+        ("code", lambda h: (h.flatten(), {}), "shape (24,); expected codes of shape (12, 2)"),
+        ("encode", lambda h: h[:, :1], "shape (12, 1); expected codes of shape (12, 2)"),
+    ],
+)
+def test_what_no_step_can_use_is_refused(place, value, said):
+    with pytest.raises(ParameterError) as caught:
+        fitted(gives(**{place: value}), validation_fraction=0.2)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("members", [1, 2])
+@pytest.mark.parametrize("value", [lambda h: h[:, :1], lambda h: h.detach().numpy(), lambda h: None])
+def test_codes_of_no_use_after_training_are_refused_before_it(value, members):
+    epochs = []
+    with pytest.raises(ParameterError, match="encode of Own"):
+        fitted(gives(code=lambda h: (h, {}), encode=value), members=members, callbacks=[epochs.append])
+    assert not epochs

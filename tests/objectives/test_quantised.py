@@ -88,6 +88,20 @@ def test_dead_vectors_come_back_to_life():
     assert len(objective.indices(x).unique()) == 8
 
 
+def test_a_vector_that_came_back_stays_while_its_share_lasts():
+    x = heaps()
+    objective, net = bound(x, codes=4, decay=0.9)
+    with torch.no_grad():
+        net.own.vectors[0, 3], net.own.shares[0, 3], net.own.sums[0, 3] = 100.0, 0.0, 0.0
+    objective.code(x)
+    back = net.own.vectors[0, 3].clone()
+    assert bool((x == back).all(1).any())
+    assert net.own.shares[0, 3].item() == pytest.approx(1 / 4)
+    for _ in range(5):
+        objective.code(net.own.vectors[0, :1].expand(20, 2))
+    torch.testing.assert_close(net.own.vectors[0, 3], back)
+
+
 def test_integers_and_back(tmp_path):
     X = np.random.default_rng(0).normal(size=(120, 5)).astype(np.float32)
     ae = Autoencoder(3, objective=VectorQuantised(codes=16, levels=2), max_epochs=3, random_state=0).fit(X)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from isthmus import Autoencoder, Denoising, Objective, Sparse, Variational, load
+from isthmus import Adversarial, Autoencoder, Denoising, Objective, Sparse, Variational, load
 from isthmus.exceptions import ModelFileError, ParameterError
 from isthmus.objectives import OBJECTIVES, Chain, describe, rebuild
 from isthmus.storage import read_folder, write_folder
@@ -17,6 +17,7 @@ STORED = {
     "kl": Sparse("kl", np.float32(0.2), rate=np.float64(0.3)),
     "topk": Sparse("topk", k=np.int64(1)),
     "variational": Variational(beta=0.5),
+    "sizes in a list": Adversarial(hidden=[np.int64(4), 3]),
     "two": [Denoising("mask", 0.3), Sparse("l1", 0.05)],
     "a list of one": [Variational(2)],
     "a tuple": (Denoising(), Variational(0.1)),

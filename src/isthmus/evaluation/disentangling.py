@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from sklearn.metrics import mutual_info_score
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
 
+from isthmus import parameters as check
 from isthmus.data import PREPARATIONS, Raw, as_raw
 from isthmus.evaluation.factors import as_factors, binned, checked_codes
 from isthmus.evaluation.probes import PROBES, one_unit_knows, probe
@@ -206,7 +208,7 @@ def sap(codes: Any, factors: Any) -> float:
     return float(np.mean(gaps))
 
 
-def dci(codes: Any, factors: Any, *, method: str = "trees", random_state: int = 0) -> Dci:
+def dci(codes: Any, factors: Any, *, method: str = "trees", random_state: Any = 0) -> Dci:
     """Measure disentanglement, completeness and informativeness (DCI).
 
     A model predicts each factor from the whole code; how much each unit matters to it gives the importances, and
@@ -218,7 +220,7 @@ def dci(codes: Any, factors: Any, *, method: str = "trees", random_state: int = 
     method : {"trees", "lasso"}, default="trees"
         "trees": random forests, by their reduction of impurity. "lasso": linear models with an L1 penalty, by the size
         of their coefficients on standardised units.
-    random_state : int, default=0
+    random_state : int, RandomState instance or None, default=0
         Of the rows held out (a quarter) and of the forests.
 
     Returns
@@ -230,7 +232,7 @@ def dci(codes: Any, factors: Any, *, method: str = "trees", random_state: int = 
     DataError
         If codes or factors cannot be used.
     ParameterError
-        If `method` is not known.
+        If `method` or `random_state` cannot be used.
 
     Notes
     -----
@@ -247,8 +249,10 @@ def dci(codes: Any, factors: Any, *, method: str = "trees", random_state: int = 
     >>> bool(dci(factors, factors).disentanglement > 0.9)
     True
     """
-    if method not in PROBES:
+    if not check.word(*PROBES)(method):
         raise ParameterError(f"method={method!r} cannot be used; expected {' or '.join(map(repr, PROBES))}.")
+    if not check.RANDOM(random_state):
+        raise ParameterError(f"random_state={random_state!r} cannot be used; expected {check.RANDOM_WORDS}.")
     Z = checked_codes(codes, fewest=20)
     Z = StandardScaler().fit_transform(Z)
     importances, known = [], []
@@ -286,7 +290,7 @@ def importance_scores(importances: np.ndarray) -> tuple[float, float]:
     return float(disentangled @ weights), float(complete.mean())
 
 
-def disentanglement(model: Autoencoder | Any, X: Any, factors: Any, *, random_state: int = 0) -> Disentanglement:
+def disentanglement(model: Autoencoder | Any, X: Any, factors: Any, *, random_state: Any = 0) -> Disentanglement:
     """Measure how far a code separates known factors, beside PCA of the same size.
 
     Parameters
@@ -297,7 +301,7 @@ def disentanglement(model: Autoencoder | Any, X: Any, factors: Any, *, random_st
         Rows; best ones that had no part in the fit.
     factors : array or frame of shape (n, n_factors)
         What is known of each row: numbers or categories.
-    random_state : int, default=0
+    random_state : int, RandomState instance or None, default=0
 
     Returns
     -------
@@ -308,6 +312,10 @@ def disentanglement(model: Autoencoder | Any, X: Any, factors: Any, *, random_st
     ------
     DataError
         If the rows or the factors cannot be used.
+    ParameterError
+        If `random_state` cannot be used.
+    NotFittedError
+        If the model is not fitted.
 
     Notes
     -----
@@ -326,6 +334,8 @@ def disentanglement(model: Autoencoder | Any, X: Any, factors: Any, *, random_st
     >>> found.ours.informativeness > 0.9
     True
     """
+    if hasattr(model, "fit"):
+        check_is_fitted(model)
     raw = as_raw(X, kind=model.kind_) if hasattr(model, "kind_") else as_raw(X)
     if hasattr(model, "kind_"):
         codes = checked_codes(model.transform(raw))
@@ -340,7 +350,7 @@ def disentanglement(model: Autoencoder | Any, X: Any, factors: Any, *, random_st
     )
 
 
-def _figures(codes: np.ndarray, factors: Any, random_state: int) -> Figures:
+def _figures(codes: np.ndarray, factors: Any, random_state: Any) -> Figures:
     found = dci(codes, factors, random_state=random_state)
     return Figures(
         mutual_information_gap(codes, factors),

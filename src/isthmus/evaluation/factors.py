@@ -8,6 +8,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import torch
+from scipy.stats import rankdata
 
 from isthmus.exceptions import DataError
 
@@ -40,14 +41,19 @@ class Factor:
 def binned(values: np.ndarray, bins: int) -> np.ndarray:
     """Number of the bin of each value: bins of equal counts as far as ties, which stay together, allow.
 
+    Values go by the middle of their ranks, so that one that fills a bin is alone in its own, and the bins of `-values`
+    are those of `values` turned round.
+
     Examples
     --------
     >>> binned(np.array([0.0, 0.0, 0.0, 1.0, 2.0, 3.0]), 3).tolist()
     [0, 0, 0, 1, 2, 2]
     """
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf"))
-    # A value at an edge belongs below it.
-    return np.searchsorted(edges, values, side="left")
+    middle = rankdata(values) - (len(values) + 1) / 2
+    from_centre = middle * bins / len(values)
+    # What is at an edge goes to the inner bin: to either side alike. An even number of bins has an edge at the centre.
+    numbers = np.sign(from_centre) * np.ceil(np.abs(from_centre) - bins % 2 / 2)
+    return np.unique(numbers, return_inverse=True)[1]
 
 
 def checked_codes(codes: Any, *, rows: int | None = None, fewest: int = 2) -> np.ndarray:

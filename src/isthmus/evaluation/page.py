@@ -182,11 +182,12 @@ def _headline(seen: Evidence) -> dict[str, Any]:
     fit = seen.model.comparison_
     at_fit = ""
     if seen.split == "given" and fit.get("split") == "validation":
-        at_fit = (
-            f"It is not known whether training saw any of these rows. At the end of training, on the "
-            f"{plural(int(fit['rows']), 'row')} held out then, Isthmus left {percent(float(fit['ratio']))} "
-            "of PCA's error."
-        )
+        at_fit = "It is not known whether training saw any of these rows."
+        if fit["rows"]:
+            at_fit += (
+                f" At the end of training, on the {plural(int(fit['rows']), 'row')} held out then, Isthmus left "
+                f"{percent(float(fit['ratio']))} of PCA's error."
+            )
     return {
         "what": f"{what}, to {plural(c.latent_dim, 'number')} each",
         "ours_width": 100 * c.ours / top if np.isfinite(c.ours) else 0,

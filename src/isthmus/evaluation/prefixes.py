@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
 import torch
+from sklearn.utils.validation import check_is_fitted
 
+from isthmus import parameters as check
 from isthmus.data import as_raw
 from isthmus.evaluation import figures
 from isthmus.evaluation.wording import number, percent, plural
+from isthmus.exceptions import ParameterError
 from isthmus.objectives import Ordered, each_objective
 
 if TYPE_CHECKING:
@@ -84,6 +88,15 @@ def prefix_curve(model: Autoencoder, X: Any, lengths: Any = None) -> PrefixCurve
     -------
     PrefixCurve
 
+    Raises
+    ------
+    ParameterError
+        If `lengths` cannot be used.
+    DataError
+        If the rows cannot be used.
+    NotFittedError
+        If the model is not fitted.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -93,8 +106,9 @@ def prefix_curve(model: Autoencoder, X: Any, lengths: Any = None) -> PrefixCurve
     >>> prefix_curve(ae, X[1::2]).lengths
     array([1, 2, 3])
     """
+    check_is_fitted(model)
     size = int(model.latent_dim_)
-    chosen = _lengths(size) if lengths is None else np.asarray(lengths, dtype=int)
+    chosen = _lengths(size) if lengths is None else _checked_lengths(lengths, size)
     inference = model._inference
     ours, pca, total = np.zeros(len(chosen)), np.zeros(len(chosen)), np.zeros(2)
     for _, prepared in inference.blocks(as_raw(X, kind=model.kind_)):
@@ -115,6 +129,17 @@ def _lengths(size: int) -> np.ndarray:
     if size <= MOST_LENGTHS:
         return np.arange(1, size + 1)
     return np.unique(np.geomspace(1, size, MOST_LENGTHS).round().astype(int))
+
+
+def _checked_lengths(lengths: Any, size: int) -> np.ndarray:
+    given = list(lengths) if isinstance(lengths, (range, np.ndarray)) and np.ndim(lengths) else lengths
+    # Between 0 and one more than the size, numbers that all rise are in bounds.
+    if not check.sizes(given) or not given or not all(a < b for a, b in pairwise([0, *given, size + 1])):
+        raise ParameterError(
+            f"lengths={lengths!r:.200} cannot be used; expected rising whole numbers of units from 1 to {size}, "
+            f"such as {sorted({1, size})}."
+        )
+    return np.asarray(given, dtype=int)
 
 
 def _first(codes: torch.Tensor, length: int) -> torch.Tensor:

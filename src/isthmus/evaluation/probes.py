@@ -35,7 +35,7 @@ def one_unit_knows(unit: np.ndarray, factor: Factor) -> float:
     return float(np.corrcoef(unit, factor.values)[0, 1] ** 2)
 
 
-def probe(Z: np.ndarray, factor: Factor, method: str, seed: int) -> tuple[np.ndarray, float]:
+def probe(Z: np.ndarray, factor: Factor, method: str, seed: Any) -> tuple[np.ndarray, float]:
     """Predict a factor from whole codes, standardised.
 
     Returns
@@ -69,7 +69,7 @@ def _can_stratify(y: np.ndarray) -> bool:
 Probe = tuple[Any, Callable[[Any], np.ndarray]]
 
 
-def _trees(discrete: bool, rows: int, seed: int) -> Probe:
+def _trees(discrete: bool, rows: int, seed: Any) -> Probe:
     forest: Any = RandomForestClassifier if discrete else RandomForestRegressor
     # Every split may look at every unit: else units that know nothing get splits, and with them importance.
     drawn = min(rows, MOST_ROWS)
@@ -77,7 +77,7 @@ def _trees(discrete: bool, rows: int, seed: int) -> Probe:
     return model, lambda fitted: fitted.feature_importances_
 
 
-def _lasso(discrete: bool, rows: int, seed: int) -> Probe:
+def _lasso(discrete: bool, rows: int, seed: Any) -> Probe:
     if discrete:
         model = LinearSVC(penalty="l1", dual=False, C=0.1, random_state=seed)  # pyright: ignore[reportArgumentType]
     else:
@@ -86,4 +86,4 @@ def _lasso(discrete: bool, rows: int, seed: int) -> Probe:
 
 
 #: The models, by the names that `method=` takes.
-PROBES: dict[str, Callable[[bool, int, int], Probe]] = {"trees": _trees, "lasso": _lasso}
+PROBES: dict[str, Callable[[bool, int, Any], Probe]] = {"trees": _trees, "lasso": _lasso}

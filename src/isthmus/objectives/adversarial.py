@@ -84,7 +84,7 @@ class Adversarial(Objective):
         check_number(self, "rate", 1e-6, 100, "a number above 0, at most 100")
         check_weight(self, "penalty")
         sizes = self.hidden
-        if not isinstance(sizes, Sequence) or not all(
+        if not isinstance(sizes, (tuple, list)) or not all(
             isinstance(size, Integral) and is_number(size, 1, 65_536) for size in sizes
         ):
             raise refuse(self, "hidden", "a tuple of whole numbers from 1 on, such as (128, 128)")

@@ -149,8 +149,8 @@ def _parts(objective: Any) -> list[Any]:
 
 
 def _listed(value: Any) -> Any:
-    """Numbers of NumPy as those of Python, tuples as lists."""
-    if isinstance(value, tuple):
+    """Numbers of NumPy as those of Python, tuples as lists; within lists too."""
+    if isinstance(value, (tuple, list)):
         return [_listed(part) for part in value]
     return value.item() if isinstance(value, np.generic) else value
 

@@ -83,9 +83,10 @@ def make_loop(
     about: Mapping[str, Any] | None = None,
 ) -> Loop:
     """Put the loop over a model's steps together."""
-    single = [Step(network, model.objective, model.loss, model.precision) for network in each_of(model.network)]
-    steps = make_steps(model, single, plan, state, train)
     architecture = model.architecture
+    how = (model.objective, model.loss, model.precision, architecture.latent_dim)
+    single = [Step(network, *how) for network in each_of(model.network)]
+    steps = make_steps(model, single, plan, state, train)
     draws = architecture.network == OWN or architecture.dropout > 0 or not model.objective.is_plain()
     return Loop(steps, single, train, validation, plan, state, callbacks, checkpoints, about, draws)
 

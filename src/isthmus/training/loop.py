@@ -162,6 +162,9 @@ class Loop:
                 "The loss is not finite before the first step: the network, or an objective, gives NaN or inf on "
                 "these data. Check an own network or objective, or set scaling='standard'."
             )
+        first = self.train.take(torch.arange(min(2, len(self.train))))
+        for step in self.single:
+            step.check_encode(first.x, first.mask)
         losses = (parts[TOTAL] if self.validation is None else validation).tolist()
         self.state.start_losses = losses
         self.state.keep_best(losses, [True] * len(losses))

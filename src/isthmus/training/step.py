@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,10 +30,25 @@ class Step:
     loss : Loss
     precision : str
         "bf16" runs the network under autocast; the losses stay in float32.
+    latent_dim : int, optional
+        Width that codes must have; None: not checked.
+
+    Raises
+    ------
+    ParameterError
+        When called, if the objective gives no code, or terms that are none: it may be a person's own.
     """
 
-    def __init__(self, network: Network, objective: Objective, loss: Loss, precision: str = "float32"):
+    def __init__(
+        self,
+        network: Network,
+        objective: Objective,
+        loss: Loss,
+        precision: str = "float32",
+        latent_dim: int | None = None,
+    ):
         self.network = network
+        self.latent_dim = latent_dim
         #: Share of the training that is over; measured is what the end of it asks for.
         self.progress = torch.ones((), device=next(network.parameters()).device)
         self.objective = objective.bind(network, self.progress)
@@ -62,7 +80,7 @@ class Step:
         seen = x if generator is None or not self.corrupts else objective.corrupt(x.clone(), mask, generator)
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.half):
             h = self.network.encode(seen, mask)
-            z, terms = objective.code(h)
+            z, terms = self._code(h)
             output = self.network.decode(z)
         known = mask
         if learnt is not None:
@@ -70,16 +88,55 @@ class Step:
             known = learnt if mask is None else mask & learnt
         batch = Batch(x, known, seen, mask, h, z, output.to(x.dtype), self.loss)
         reconstruction = objective.reconstruction(batch)
-        for name, term in objective.terms(batch).items():
+        if not isinstance(reconstruction, Tensor) or reconstruction.ndim:
+            raise self._refuse("reconstruction", reconstruction, "a scalar tensor: the mean over rows and values")
+        late = objective.terms(batch)
+        if not isinstance(late, dict):
+            raise self._refuse("terms", late, "a dict of names and scalar tensors, perhaps empty")
+        for name, term in late.items():
             terms[Chain.numbered(name, terms)] = term
         for name, term in terms.items():
-            if name in RESERVED or term.ndim:
+            if name in RESERVED or not isinstance(term, Tensor) or term.ndim:
                 raise ParameterError(
-                    f"The term {name!r} of {self.objective!r} has shape {tuple(term.shape)}; expected a scalar under a "
-                    f"name of its own (not one of {', '.join(RESERVED)}): give its mean, or another name."
+                    f"The term {name!r} of {objective!r} is {_shown(term)}; expected a scalar tensor under a name of "
+                    f"its own (not one of {', '.join(RESERVED)}): give its mean, or another name."
                 )
         parts = {RECONSTRUCTION: reconstruction, **terms}
         total = reconstruction
         for term in terms.values():
             total = total + term
         return total, parts
+
+    def _code(self, h: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Code of a batch, and terms: checked, because the objective may be a person's own."""
+        given = self.objective.code(h)
+        if not isinstance(given, (tuple, list)) or len(given) != 2 or not isinstance(given[1], dict):
+            pair = "a pair: the code that is decoded, and a dict of names and scalar tensors to add to the loss"
+            raise self._refuse("code", given, pair)
+        self._check_width("code", given[0], len(h))
+        return given[0], given[1]
+
+    @torch.no_grad()
+    def check_encode(self, x: Tensor, mask: Tensor | None) -> None:
+        """Refuse an `encode` that gives no codes of the width (ParameterError): training may never call it."""
+        self._check_width("encode", self.objective.encode(self.network.encode(x, mask)), len(x))
+
+    def _check_width(self, place: str, z: Any, rows: int) -> None:
+        width = self.latent_dim
+        fits = isinstance(z, Tensor) and (width is None or (z.ndim == 2 and z.shape[1] == width and not len(z) % rows))
+        if not fits:
+            raise self._refuse(
+                place, z, f"codes of shape ({rows}, {width}); code_dim says where the encoder must give more values"
+            )
+
+    def _refuse(self, place: str, given: Any, expected: str) -> ParameterError:
+        return ParameterError(f"{place} of {self.objective!r} gave {_shown(given)}; expected {expected}.")
+
+
+def _shown(value: Any) -> str:
+    """What an objective gave, in a few words."""
+    if isinstance(value, (Tensor, np.ndarray)):
+        return f"a {type(value).__name__} of shape {tuple(value.shape)}"
+    if isinstance(value, (tuple, list)):
+        return f"a {type(value).__name__} of {', '.join(map(_shown, value)) or 'nothing'}"
+    return f"{value!r:.80}"
