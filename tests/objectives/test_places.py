@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from isthmus import Autoencoder, Objective, load
+from isthmus import Autoencoder, Denoising, Objective, load
 from isthmus.exceptions import ParameterError
 from isthmus.objectives import Rival
 from isthmus.training.weights import FlatWeights
@@ -170,6 +170,14 @@ def test_what_no_step_can_use_is_refused(place, value, said):
     with pytest.raises(ParameterError) as caught:
         fitted(gives(**{place: value}), validation_fraction=0.2)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "own", [gives(code=lambda h: h), gives(code=lambda h: (h, [1])), gives(terms=lambda batch: [1])]
+)
+def test_nor_is_it_in_a_list(own):
+    with pytest.raises(ParameterError, match="expected a (pair|dict)"):
+        fitted([Denoising("mask"), own])
 
 
 @pytest.mark.parametrize("members", [1, 2])

@@ -321,8 +321,13 @@ class Chain(Objective):
     def code(self, h: Tensor) -> tuple[Tensor, Terms]:
         terms: Terms = {}
         for objective in self.objectives:
-            h, new = objective.code(h)
-            self._join(terms, new)
+            given = objective.code(h)
+            if not isinstance(given, tuple) or len(given) != 2:
+                raise ParameterError(
+                    f"code of {objective!r} gave a {type(given).__name__}; expected a pair: codes and a dict of terms."
+                )
+            h = given[0]
+            self._join(terms, given[1])
         return h, terms
 
     def reconstruction(self, batch: Batch) -> Tensor:
@@ -336,6 +341,10 @@ class Chain(Objective):
         return terms
 
     def _join(self, terms: Terms, new: Terms) -> None:
+        if not isinstance(new, dict):
+            raise ParameterError(
+                f"Terms of {self!r} came as a {type(new).__name__}; expected a dict of scalar tensors."
+            )
         for name, term in new.items():
             terms[self.numbered(name, terms)] = term
 
