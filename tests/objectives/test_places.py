@@ -176,7 +176,7 @@ def test_what_no_step_can_use_is_refused(place, value, said):
     "own", [gives(code=lambda h: h), gives(code=lambda h: (h, [1])), gives(terms=lambda batch: [1])]
 )
 def test_nor_is_it_in_a_list(own):
-    with pytest.raises(ParameterError, match="expected a (pair|dict)"):
+    with pytest.raises(ParameterError, match=r"expected a (pair|dict)"):
         fitted([Denoising("mask"), own])
 
 
