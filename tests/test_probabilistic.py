@@ -157,3 +157,12 @@ def test_a_collapsed_posterior_is_told_of_and_a_good_one_is_not():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Autoencoder(2, objective=Variational(0.1), max_epochs=5, random_state=0).fit(X)
+
+
+@pytest.mark.parametrize("objective", ["variational", [Denoising("mask", 0.0), Variational()]], ids=str)
+def test_a_linear_path_starts_with_exact_posteriors(objective):
+    params = {"hidden": (), "scaling": "none", "validation_fraction": 0.0, "random_state": 0}
+    ae = Autoencoder(2, objective=objective, max_epochs=0, **params).fit(X)
+    gap = ae.log_likelihood(X, 300).mean() - ae.elbo(X, 500).mean()
+    assert gap == pytest.approx(0, abs=0.004)
+    assert ae.log_likelihood(X).mean() > PCA(2).fit(X).score(X) - 0.3
