@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus import parameters as check
 from isthmus.data import PREPARATIONS, Raw, as_raw
 from isthmus.exceptions import DataError, MissingExtraError, ParameterError
+from isthmus.training.split import evenly
 
 if TYPE_CHECKING:
     from isthmus.data import Preparation
@@ -275,10 +276,10 @@ class Latents:
         codes = kept if X is None else self._inference.codes(as_raw(X, kind=self.kind_))
         size = math.prod(self.preparation_.shape_)
         most = int(np.clip(EXPLAINED_VALUES // (self.latent_dim_ * size), FEWEST_ROWS, MOST_ROWS))
-        around = _evenly(codes, most)
+        around = codes[evenly(len(codes), most).numpy()]
         spreads = kept.std(axis=0, dtype=np.float64)
         low, high = (ends(np.concatenate([kept, around]), axis=0) for ends in (np.min, np.max))
-        total = float(self._decoded(_evenly(kept, VARIANCE_ROWS)).var(axis=0, dtype=np.float64).sum())
+        total = float(self._decoded(kept[evenly(len(kept), VARIANCE_ROWS).numpy()]).var(axis=0, dtype=np.float64).sum())
         item = self.preparation_.schema_.item_shape
         # Float32: a long code of large pictures makes these the largest arrays there are.
         effects, sensitivities, scaled = (np.zeros((self.latent_dim_, *item), dtype=np.float32) for _ in range(3))
@@ -339,11 +340,6 @@ def _is_item(shape: tuple[int, ...], item: tuple[int, ...], flat: bool) -> bool:
     if shape in (item, grey) or shape == (*grey, 1):
         return True
     return len(shape) <= len(item) - flat and shape[1:] not in (item, grey)
-
-
-def _evenly(rows: np.ndarray, most: int) -> np.ndarray:
-    """At most so many rows, at even distances."""
-    return rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int)]
 
 
 def _shares(steps: Any) -> np.ndarray:

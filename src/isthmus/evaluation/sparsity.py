@@ -16,6 +16,7 @@ from isthmus.evaluation import figures
 from isthmus.evaluation.comparison import plain
 from isthmus.evaluation.wording import number, percent, plural
 from isthmus.objectives import Sparse, each_objective
+from isthmus.training.split import evenly
 
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
@@ -174,7 +175,7 @@ def sparsity_figures(model: Autoencoder, X: Any, *, random_state: int = 0) -> Sp
     pca = model.pca_.first(active)
     steps = min(active, width, size)
     atoms = torch.randn(width, size, generator=torch.Generator().manual_seed(random_state))
-    few = raw.take(_evenly(n, max(FEWEST, int(PURSUIT / (width * size * steps)))))
+    few = raw.take(evenly(n, max(FEWEST, int(PURSUIT / (width * size * steps)))).numpy())
     theirs, theirs_spread, of_pca = _Error(), _Error(), _Error()
     chosen = torch.zeros(width, dtype=torch.float64)
     for _, prepared in inference.blocks(raw):
@@ -265,10 +266,6 @@ def pursuit(x: Tensor, atoms: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         basis[:, step] = atom
         rest = rest - (rest * atom).sum(1, keepdim=True) * atom
     return x - rest, places
-
-
-def _evenly(n: int, most: int) -> np.ndarray:
-    return np.linspace(0, n - 1, min(n, most)).round().astype(int)
 
 
 def is_sparse(model: Autoencoder) -> bool:
