@@ -17,7 +17,7 @@ from isthmus.exceptions import ParameterError
 from isthmus.networks import Members, Network
 from isthmus.objectives import Objective, Ordered, each_objective
 from isthmus.training.fit import Model, as_objective
-from isthmus.training.setup import OWN
+from isthmus.training.setup import OWN, begin
 
 if TYPE_CHECKING:
     from isthmus.training.density import CodeDensity
@@ -144,8 +144,7 @@ def shortened(model: Model, objective: Objective, k: int) -> Model:
         If the network, or what the objective has of its own, cannot be cut.
     """
     whole = model.architecture
-    objective.meet(model.loss, model.preparation.feature_names_)
-    objective.begin(whole.shape, k)
+    begin(objective, model.loss, model.preparation, whole.shape, k)
     architecture = dataclasses.replace(whole, latent_dim=k, code_dim=objective.code_dim(k))
     network = architecture.build(objective).to(device=model.device, dtype=model.dtype)
     _cut(model.network, network, k)

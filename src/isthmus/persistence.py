@@ -22,7 +22,7 @@ from isthmus.training.devices import choose_device
 from isthmus.training.fit import Model, as_objective
 from isthmus.training.pca import PrincipalComponents
 from isthmus.training.plan import Plan
-from isthmus.training.setup import OWN, Architecture
+from isthmus.training.setup import OWN, Architecture, begin
 
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
@@ -183,9 +183,7 @@ def _model(
 
 def _begun(objective: Any, architecture: Architecture, loss: Loss, preparation: Preparation) -> Objective:
     """Make the model's own copy of an objective, ready for use."""
-    begun = as_objective(objective)
-    begun.meet(loss, preparation.feature_names_)
-    begun.begin(architecture.shape, architecture.latent_dim)
+    begun = begin(as_objective(objective), loss, preparation, architecture.shape, architecture.latent_dim)
     width = begun.code_dim(architecture.latent_dim)
     if width != architecture.code_dim:
         raise ParameterError(

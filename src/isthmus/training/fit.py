@@ -23,7 +23,15 @@ from isthmus.training.devices import choose_device, choose_precision
 from isthmus.training.inference import Inference
 from isthmus.training.pca import BUDGET, PrincipalComponents, principal_components
 from isthmus.training.plan import Plan, make_plan
-from isthmus.training.setup import OWN, Architecture, check_own_pair, start_at_counts, start_at_pca, start_objective
+from isthmus.training.setup import (
+    OWN,
+    Architecture,
+    begin,
+    check_own_pair,
+    start_at_counts,
+    start_at_pca,
+    start_objective,
+)
 from isthmus.training.split import SubsetRows, evenly
 from isthmus.training.state import TrainingState
 from isthmus.training.threads import threads_for, work_per_row
@@ -144,9 +152,7 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
         latent_dim = min(AUTO_LARGEST, pca.smallest_size(AUTO_SHARE))
     else:
         pca, latent_dim = None, int(wanted)
-    objective = as_objective(params["objective"])
-    objective.meet(loss, preparation.feature_names_)
-    objective.begin(tuple(rows.shape), latent_dim)
+    objective = begin(as_objective(params["objective"]), loss, preparation, tuple(rows.shape), latent_dim)
     architecture = _choose_architecture(params, rows, latent_dim, objective, loss)
     network = architecture.build(objective, params["network"] if architecture.network == OWN else None, seed)
     network.to(device=device, dtype=dtype)

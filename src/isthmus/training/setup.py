@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isthmus.data import Rows
+from isthmus.data import Preparation, Rows
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Layout, LinearPath, Members, Network, assemble, each_of, find_family
 from isthmus.networks.activations import LogOfCounts
@@ -156,6 +156,15 @@ def _start_linear_path(path: LinearPath, pca: PrincipalComponents, loss: Loss) -
         slope=loss.start_slope,
         output_mean=None if output_mean is None else output_mean.to(weight),
     )
+
+
+def begin(
+    objective: Objective, loss: Loss, preparation: Preparation, shape: tuple[int, ...], latent_dim: int
+) -> Objective:
+    """Let an objective meet the loss and the columns, and begin; give it back."""
+    objective.meet(loss, preparation.feature_names_)
+    objective.begin(shape, latent_dim)
+    return objective
 
 
 @torch.no_grad()
