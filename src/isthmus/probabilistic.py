@@ -195,25 +195,20 @@ class Probabilistic:
     @torch.no_grad()
     def _sample_given(self, n: int, condition: Any, seed: int) -> np.ndarray:
         """Make rows of which some columns are known: (n, d), in the person's units."""
-        objective = self._inference.objective
-        told = [part for part in each_objective(objective) if isinstance(part, Variational) and part.given]
-        if not told:
+        if not self._inference.objective.given:
             raise ParameterError(
                 f"condition= needs a model that was fitted with Variational(condition=[columns]), but this one has "
-                f"{objective!r}."
+                f"{self._inference.objective!r}."
             )
-        values = given_values(condition, listed(told[0].condition), n)
-        dtype = next(self._inference.network(torch.float32).parameters()).dtype
-        bound, following = _variational(self._inference, dtype)
+        # Nothing beside it in a list works on the code, so that what is drawn is the code.
+        bound, _ = _variational(self._inference, torch.float32)
+        values = given_values(condition, listed(bound.condition), n)
         rows = np.full((n, *self.preparation_.shape_), np.nan)
         rows[:, bound.given] = values
         raw = Raw(rows, self.preparation_.kind, self.preparation_.feature_names_)
-        known = self.preparation_.transform(raw, dtype).x[:, list(bound.given)]
-        z = torch.cat([bound.draw_free(n, torch.Generator().manual_seed(seed)).to(dtype), known], 1)
-        z = z.to(self._inference.device)
-        for part in following:
-            z = part.encode(z)
-        made = self._inference.values(z.cpu().numpy())
+        known = self.preparation_.transform(raw).x[:, list(bound.given)]
+        z = torch.cat([bound.draw_free(n, torch.Generator().manual_seed(seed)), known], 1)
+        made = self._inference.values(z.numpy())
         made[:, bound.given] = values
         return made
 

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 from isthmus.exceptions import ParameterError
-from isthmus.objectives.checks import refuse
+from isthmus.objectives.checks import check_code, check_terms, refuse
 from isthmus.objectives.reconstruction import Loss
 
 Terms = dict[str, Tensor]
@@ -322,10 +322,7 @@ class Chain(Objective):
         terms: Terms = {}
         for objective in self.objectives:
             given = objective.code(h)
-            if not isinstance(given, tuple) or len(given) != 2:
-                raise ParameterError(
-                    f"code of {objective!r} gave a {type(given).__name__}; expected a pair: codes and a dict of terms."
-                )
+            check_code(objective, given)
             h = given[0]
             self._join(terms, given[1])
         return h, terms
@@ -337,14 +334,12 @@ class Chain(Objective):
     def terms(self, batch: Batch) -> Terms:
         terms: Terms = {}
         for objective in self.objectives:
-            self._join(terms, objective.terms(batch))
+            new = objective.terms(batch)
+            check_terms(objective, new)
+            self._join(terms, new)
         return terms
 
     def _join(self, terms: Terms, new: Terms) -> None:
-        if not isinstance(new, dict):
-            raise ParameterError(
-                f"Terms of {self!r} came as a {type(new).__name__}; expected a dict of scalar tensors."
-            )
         for name, term in new.items():
             terms[self.numbered(name, terms)] = term
 

@@ -1,4 +1,4 @@
-"""Checks of an objective's parameters, made in `begin`, before any training."""
+"""Checks of an objective's parameters, made in `begin`, before any training, and of what its places give."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from isthmus.exceptions import ParameterError
 
@@ -18,6 +19,33 @@ def refuse(objective: object, name: str, expected: str) -> ParameterError:
     given = repr(getattr(objective, name))
     shown = given if len(given) <= 80 else given[:77] + "..."
     return ParameterError(f"{type(objective).__name__}: {name}={shown} cannot be used; expected {expected}.")
+
+
+def refuse_given(objective: object, place: str, given: Any, expected: str) -> ParameterError:
+    """Make the error that names a place of an objective, what it gave and what was expected."""
+    return ParameterError(f"{place} of {objective!r} gave {shown(given)}; expected {expected}.")
+
+
+def check_code(objective: object, given: Any) -> None:
+    """Raise `ParameterError` unless an objective's `code` gave a pair: it may be a person's own."""
+    if not isinstance(given, (tuple, list)) or len(given) != 2 or not isinstance(given[1], dict):
+        pair = "a pair: the code that is decoded, and a dict of names and scalar tensors to add to the loss"
+        raise refuse_given(objective, "code", given, pair)
+
+
+def check_terms(objective: object, given: Any) -> None:
+    """Raise `ParameterError` unless an objective's `terms` gave a dict."""
+    if not isinstance(given, dict):
+        raise refuse_given(objective, "terms", given, "a dict of names and scalar tensors, perhaps empty")
+
+
+def shown(value: Any) -> str:
+    """Say in a few words what an objective gave."""
+    if isinstance(value, (Tensor, np.ndarray)):
+        return f"a {type(value).__name__} of shape {tuple(value.shape)}"
+    if isinstance(value, (tuple, list)):
+        return f"a {type(value).__name__} of {', '.join(map(shown, value)) or 'nothing'}"
+    return f"{value!r:.80}"
 
 
 def is_number(value: Any, least: float, most: float) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Network
 from isthmus.objectives import Batch, Chain, Loss, Objective
+from isthmus.objectives.checks import check_code, check_terms, refuse_given, shown
 
 RECONSTRUCTION = "reconstruction"
 #: Columns of the record, which no term may be called.
@@ -89,16 +89,17 @@ class Step:
         batch = Batch(x, known, seen, mask, h, z, output.to(x.dtype), self.loss)
         reconstruction = objective.reconstruction(batch)
         if not isinstance(reconstruction, Tensor) or reconstruction.ndim:
-            raise self._refuse("reconstruction", reconstruction, "a scalar tensor: the mean over rows and values")
+            raise refuse_given(
+                objective, "reconstruction", reconstruction, "a scalar tensor: the mean over rows and values"
+            )
         late = objective.terms(batch)
-        if not isinstance(late, dict):
-            raise self._refuse("terms", late, "a dict of names and scalar tensors, perhaps empty")
+        check_terms(objective, late)
         for name, term in late.items():
             terms[Chain.numbered(name, terms)] = term
         for name, term in terms.items():
             if name in RESERVED or not isinstance(term, Tensor) or term.ndim:
                 raise ParameterError(
-                    f"The term {name!r} of {objective!r} is {_shown(term)}; expected a scalar tensor under a name of "
+                    f"The term {name!r} of {objective!r} is {shown(term)}; expected a scalar tensor under a name of "
                     f"its own (not one of {', '.join(RESERVED)}): give its mean, or another name."
                 )
         parts = {RECONSTRUCTION: reconstruction, **terms}
@@ -110,9 +111,7 @@ class Step:
     def _code(self, h: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Code of a batch, and terms: checked, because the objective may be a person's own."""
         given = self.objective.code(h)
-        if not isinstance(given, (tuple, list)) or len(given) != 2 or not isinstance(given[1], dict):
-            pair = "a pair: the code that is decoded, and a dict of names and scalar tensors to add to the loss"
-            raise self._refuse("code", given, pair)
+        check_code(self.objective, given)
         self._check_width("code", given[0], len(h))
         return given[0], given[1]
 
@@ -125,18 +124,5 @@ class Step:
         width = self.latent_dim
         fits = isinstance(z, Tensor) and (width is None or (z.ndim == 2 and z.shape[1] == width and not len(z) % rows))
         if not fits:
-            raise self._refuse(
-                place, z, f"codes of shape ({rows}, {width}); code_dim says where the encoder must give more values"
-            )
-
-    def _refuse(self, place: str, given: Any, expected: str) -> ParameterError:
-        return ParameterError(f"{place} of {self.objective!r} gave {_shown(given)}; expected {expected}.")
-
-
-def _shown(value: Any) -> str:
-    """What an objective gave, in a few words."""
-    if isinstance(value, (Tensor, np.ndarray)):
-        return f"a {type(value).__name__} of shape {tuple(value.shape)}"
-    if isinstance(value, (tuple, list)):
-        return f"a {type(value).__name__} of {', '.join(map(_shown, value)) or 'nothing'}"
-    return f"{value!r:.80}"
+            expected = f"codes of shape ({rows}, {width}); code_dim says where the encoder must give more values"
+            raise refuse_given(self.objective, place, z, expected)
