@@ -58,6 +58,7 @@ TERMS = {
     "own": ["small_code"],
     "two": ["small_code"],
     "Denoising": [],
+    "Masking": [],
     "Sparse": ["sparsity"],
     "Contractive": ["contraction"],
     "Variational": ["divergence"],

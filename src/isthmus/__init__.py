@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Adversarial,
         Contractive,
         Denoising,
+        Masking,
         Objective,
         Ordered,
         Sparse,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         VectorQuantised,
         Wasserstein,
     )
+    from isthmus.tasks import Imputer
 
 #: Public names and where they are; imported at first use, so that `isthmus --help` does not wait for torch.
 _PUBLIC = {
@@ -29,6 +31,8 @@ _PUBLIC = {
     "Autoencoder": "isthmus.autoencoder",
     "Contractive": "isthmus.objectives",
     "Denoising": "isthmus.objectives",
+    "Imputer": "isthmus.tasks",
+    "Masking": "isthmus.objectives",
     "Objective": "isthmus.objectives",
     "Ordered": "isthmus.objectives",
     "Sparse": "isthmus.objectives",
@@ -44,6 +48,8 @@ __all__ = [
     "Autoencoder",
     "Contractive",
     "Denoising",
+    "Imputer",
+    "Masking",
     "Objective",
     "Ordered",
     "Sparse",

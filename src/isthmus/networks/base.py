@@ -132,6 +132,8 @@ class Network(nn.Module):
     ----------
     own : nn.Module or None
         Weights and buffers of the objective that the network is trained for.
+    fill : nn.Module or None
+        Fills missing cells on the way into the encoder: rows and their mask to rows.
     given : int Tensor or None
         Places of the values in a row that follow what the encoder gives as they are.
     """
@@ -156,11 +158,14 @@ class Network(nn.Module):
         self.output_activation = output_activation
         self.guard_input = guard_input
         self.own: nn.Module | None = None
+        self.fill: nn.Module | None = None
         self.given: Tensor | None
         self.register_buffer("given", None, persistent=False)
 
     def encode(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Encode rows; missing cells of `x` are filled already, `mask` is True where a cell was observed."""
+        """Encode rows; missing cells of `x` are 0, `mask` is True where a cell was observed."""
+        if self.fill is not None and mask is not None:
+            x = self.fill(x, mask)
         if self.mask_axis is None:
             h = self.encoder(x.clone() if self.guard_input else x)
         else:

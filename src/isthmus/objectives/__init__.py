@@ -1,9 +1,11 @@
 """One idea a file: what a kind of autoencoder adds to the training step, and the reconstruction losses."""
 
 from isthmus.objectives.adversarial import Adversarial
-from isthmus.objectives.base import Batch, Chain, Coder, Objective, Rival, Terms, each_objective
+from isthmus.objectives.base import Batch, Coder, Objective, Rival, Terms
+from isthmus.objectives.chain import Chain, each_objective
 from isthmus.objectives.contractive import Contractive
 from isthmus.objectives.denoising import Denoising
+from isthmus.objectives.masking import Masking
 from isthmus.objectives.ordered import Ordered
 from isthmus.objectives.quantised import VectorQuantised
 from isthmus.objectives.reconstruction import LOSSES, Loss, make_loss
@@ -22,6 +24,7 @@ __all__ = [
     "Contractive",
     "Denoising",
     "Loss",
+    "Masking",
     "Objective",
     "Ordered",
     "Rival",

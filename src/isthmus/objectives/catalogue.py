@@ -14,6 +14,7 @@ from isthmus.objectives.words import find, word
 #: By class: when it is the right one.
 SUITS: dict[str, str] = {
     "Denoising": "Rows come noisy or with gaps and are to be cleaned, or features have to stand up to noise.",
+    "Masking": "Missing values are to be filled, or rows are to be coded well although some are missing.",
     "Sparse": "Each unit is to stand for something of its own that can be read, with few of them active in a row.",
     "Contractive": "Codes are to stay where they are when rows change a little, and the noise to expect is not known.",
     "Variational": "New rows or likelihoods are wanted, or a smooth code of independent units (VAE, beta-VAE, IWAE).",
@@ -73,7 +74,7 @@ def kinds() -> list[Kind]:
     Examples
     --------
     >>> [kind.word for kind in kinds()][:2]
-    ['denoising', 'sparse']
+    ['denoising', 'masking']
     """
     return [_describe(kind) for kind in OBJECTIVES.values()]
 

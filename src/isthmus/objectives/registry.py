@@ -9,9 +9,11 @@ import numpy as np
 
 from isthmus.exceptions import ModelFileError, ParameterError
 from isthmus.objectives.adversarial import Adversarial
-from isthmus.objectives.base import Chain, Objective
+from isthmus.objectives.base import Objective
+from isthmus.objectives.chain import Chain
 from isthmus.objectives.contractive import Contractive
 from isthmus.objectives.denoising import Denoising
+from isthmus.objectives.masking import Masking
 from isthmus.objectives.ordered import Ordered
 from isthmus.objectives.quantised import VectorQuantised
 from isthmus.objectives.sparse import Sparse
@@ -22,8 +24,8 @@ from isthmus.objectives.words import parse
 OBJECTIVES: dict[str, type[Objective]] = {
     kind.__name__: kind
     for kind in (
-        *(Denoising, Sparse, Contractive, Variational, Adversarial),
-        *(Wasserstein, VectorQuantised, Ordered),
+        *(Denoising, Masking, Sparse, Contractive, Variational),
+        *(Adversarial, Wasserstein, VectorQuantised, Ordered),
     )
 }
 

@@ -275,7 +275,7 @@ def _choose_architecture(
         code_activation=params["code_activation"],
         output_activation=params["output_activation"],
         dropout=float(params["dropout"]),
-        mask_input=rows.has_mask and not own,
+        mask_input=(rows.has_mask or objective.hides()) and not own,
         linear_path=bool(linear_path),
         members=int(params["members"]),
         counts=loss.counts and not own,

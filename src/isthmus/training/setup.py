@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isthmus.data import Preparation, Rows
+from isthmus.data import Preparation, Prepared, Rows
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Layout, LinearPath, Members, Network, assemble, each_of, find_family
 from isthmus.networks.activations import LogOfCounts
@@ -76,6 +76,7 @@ class Architecture:
                     # The first keeps the weights that were brought; the others start elsewhere.
                     network.apply(_start_anew)
                 network.own = objective.make(self.shape, self.latent_dim)
+                network.fill = objective.filling(self.shape)
                 if objective.given:
                     network.given = torch.tensor(list(objective.given))
                 networks.append(network)
@@ -171,11 +172,22 @@ def begin(
 def start_objective(network: Network | Members, objective: Objective, rows: Rows, seed: int) -> None:
     """Show the objective some training rows before the first step."""
     batch = rows.take(evenly(len(rows), STARTED_BY))
+    _start_filling(each_of(network), batch)
     for j, member in enumerate(each_of(network)):
         with seeded(seed + j):
             training = member.training
             objective.bind(member.eval()).start(batch.x.clone(), batch.mask)
             member.train(training)
+
+
+def _start_filling(networks: list[Network], batch: Prepared) -> None:
+    """Start what fills missing cells; it is the same for all networks."""
+    first: Any = networks[0].fill
+    if first is not None:
+        first.start(batch.x, batch.mask)
+        for other in networks[1:]:
+            assert other.fill is not None
+            other.fill.load_state_dict(first.state_dict())
 
 
 def check_own_pair(network: Network | Members, architecture: Architecture, objective: Objective) -> None:

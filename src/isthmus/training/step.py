@@ -21,7 +21,7 @@ RESERVED = (
 
 
 class Step:
-    """The loss of one batch: corrupt, encode, code, decode, reconstruction loss plus the objective's terms.
+    """The loss of one batch: hide, corrupt, encode, code, decode, reconstruction loss plus the objective's terms.
 
     Parameters
     ----------
@@ -55,6 +55,7 @@ class Step:
         self.loss = loss
         self.half = precision == "bf16"
         self.corrupts = objective.corrupts()
+        self.hides = objective.hides()
 
     def row_losses(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Reconstruction loss of each row, as at inference: (n,)."""
@@ -76,17 +77,22 @@ class Step:
         Rows that are False in `learnt` are left out of the reconstruction loss.
         """
         objective = self.objective
-        # A copy: what corrupts in place would change the target.
-        seen = x if generator is None or not self.corrupts else objective.corrupt(x.clone(), mask, generator)
+        seen, told = x, mask
+        if generator is not None and self.hides:
+            told = objective.hide(x, mask, generator)
+            seen = x if told is None else x.masked_fill(~told, 0)
+        if generator is not None and self.corrupts:
+            # A copy: what corrupts in place would change the target.
+            seen = objective.corrupt(seen.clone(), told, generator)
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.half):
-            h = self.network.encode(seen, mask)
+            h = self.network.encode(seen, told)
             z, terms = self._code(h)
             output = self.network.decode(z)
         known = mask
         if learnt is not None:
             learnt = learnt.view(-1, *[1] * (x.ndim - 1)).expand_as(x)
             known = learnt if mask is None else mask & learnt
-        batch = Batch(x, known, seen, mask, h, z, output.to(x.dtype), self.loss)
+        batch = Batch(x, known, seen, told, h, z, output.to(x.dtype), self.loss)
         reconstruction = objective.reconstruction(batch)
         if not isinstance(reconstruction, Tensor) or reconstruction.ndim:
             raise refuse_given(

@@ -119,6 +119,8 @@ class FusedSteps:
     ):
         if len(rows.shape) > 1 and networks[0].mask_axis is not None:
             raise Unsupported
+        if objective.hides() or networks[0].fill is not None:
+            raise Unsupported
         self.weights = weights
         self.objective = objective
         self.generator = generator
