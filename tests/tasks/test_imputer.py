@@ -148,7 +148,7 @@ def test_intervals_of_draws_cover_and_follow_correlation():
     X = truth.copy()
     X[::3, 1:] = np.nan
     imputer = Imputer(max_epochs=2, members=1, random_state=0).fit(X)
-    draws = np.stack(imputer.sample_imputations(X, 60, random_state=0))[:, ::3]
+    draws = np.stack(imputer.sample_imputations(X, 200, random_state=0))[:, ::3]
     low, high = np.quantile(draws, [0.05, 0.95], axis=0)
     inside = (truth[::3, 1:] >= low[:, 1:]) & (truth[::3, 1:] <= high[:, 1:])
     assert 0.85 < inside.mean() < 0.95
@@ -203,21 +203,23 @@ def test_few_rows_are_filled_by_the_gaussian_alone(rows):
 
 
 def test_pictures_and_sequences():
-    pictures, hidden = holes(load_digits().images[:300], 0.3)
+    pictures, hidden = holes(load_digits().images[:200], 0.3)
     imputer = Imputer(**QUICK).fit(pictures)
     filled = imputer.transform(pictures)
     assert imputer.kind_ == "image"
     assert filled.shape == pictures.shape
-    truth = load_digits().images[:300]
+    truth = load_digits().images[:200]
     assert np.std((filled - truth)[hidden]) < 0.7 * truth.std()
-    time = np.linspace(0, 6, 60)
+    time = np.linspace(0, 6, 40)
     waves = np.sin(time + np.linspace(0, 6, 100)[:, None])[:, :, None] * [1.0, -1.0]
-    gaps = waves.copy()
-    gaps[:, 20:30, 0] = np.nan
+    hidden = np.zeros(waves.shape, dtype=bool)
+    for row, start in enumerate(np.random.default_rng(0).integers(0, 35, 100)):
+        hidden[row, start : start + 5, 0] = True
+    gaps = np.where(hidden, np.nan, waves)
     imputer = Imputer(kind="sequence", **QUICK).fit(gaps)
-    assert np.abs(imputer.transform(gaps) - waves)[:, 20:30, 0].mean() < 0.2 * np.abs(waves).mean()
+    assert np.abs(imputer.transform(gaps) - waves)[hidden].mean() < 0.2 * np.abs(waves).mean()
     assert imputer.sample_imputations(gaps, 1)[0].shape == gaps.shape
-    assert (imputer.uncertainty(gaps)[:, 20:30, 0] > 0).all()
+    assert (imputer.uncertainty(gaps)[hidden] > 0).all()
 
 
 def test_whole_arrays_come_back_as_they_are():
@@ -229,9 +231,9 @@ def test_whole_arrays_come_back_as_they_are():
 def test_bad_input_is_named(imputer):
     bad = GAPS.copy()
     bad[2, 1] = np.inf
-    with pytest.raises(DataError, match="row 2.*column 1"):
+    with pytest.raises(DataError, match=r"row 2 .*column 1"):
         Imputer(**QUICK).fit(bad)
-    with pytest.raises(DataError, match="row 2.*column 1"):
+    with pytest.raises(DataError, match=r"row 2 .*column 1"):
         imputer.transform(bad)
     with pytest.raises(DataError, match="Imputer is expecting 4"):
         imputer.transform(GAPS[:, :3])

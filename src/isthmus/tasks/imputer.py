@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 
 from isthmus import parameters as check
 from isthmus.autoencoder import Autoencoder
-from isthmus.data import Raw, as_raw
+from isthmus.data import PREPARATIONS, Raw, as_raw
 from isthmus.data.moments import column_moments, dense
 from isthmus.exceptions import ParameterError
 from isthmus.objectives import Masking
@@ -24,8 +24,8 @@ from isthmus.training.split import held_out
 
 #: Share of the rows held out at most, and how many of them there are at most, and seen at least, again and again.
 HELD, MOST_HELD, LEAST_SEEN = 0.15, 2000, 500
-#: Rows whose hidden cells tell how far the expected values are off.
-JUDGED = 4000
+#: Values, hidden or not, of the rows that tell how far expected values are off, and these rows at least and at most.
+JUDGED, LEAST_JUDGED, MOST_JUDGED = 200_000, 500, 4000
 #: Largest code.
 MOST_LATENT = 256
 #: Values of the matrices that are drawn with at once.
@@ -157,6 +157,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
         """
         self._check_parameters()
         raw = _densely(as_raw(X, kind=self.kind))
+        # Messages name rows of all that was given, so that all of it is checked first.
+        PREPARATIONS[raw.kind]().refuse_infinite(raw)
         seed = self._seed()
         learnt, out = _split(raw, seed)
         size = int(np.prod(raw.item_shape))
@@ -239,12 +241,11 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
         draws = [np.full(raw.values.shape, np.nan) for _ in range(m)]
         for rows, mean, mask in self._gaps(raw):
             spread = self._spread(mask)
-            size = mean[0].numel()
-            scale, factor = _correlated(spread, mask)
-            for draw in draws:
-                noise = torch.randn(len(mean), size, generator=generator, dtype=torch.float64)
-                noise = noise if factor is None else (factor @ noise[:, :, None])[:, :, 0]
-                draw[rows] = self._in_units(mean, scale, ndtr(noise.view_as(mean).numpy()))
+            scale = _deviation(spread, mask)
+            noise = torch.randn(len(mean), mean[0].numel(), m, generator=generator, dtype=torch.float64)
+            shares = ndtr(_correlated(noise, spread, scale).numpy())
+            for k, draw in enumerate(draws):
+                draw[rows] = self._in_units(mean, scale, shares[:, :, k].reshape(mean.shape))
         return [self._completed(raw, draw) for draw in draws]
 
     def uncertainty(self, X: Any) -> Any:
@@ -262,8 +263,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
         raw = _densely(self._given(X))
         found = np.zeros(raw.values.shape)
         for rows, mean, mask in self._gaps(raw):
-            spread = self._spread(mask)
-            scale = _correlated(spread, mask)[0]
+            scale = _deviation(self._spread(mask), mask)
             shares = (np.arange(LEVELS) + 0.5) / LEVELS
             values = [self._bounded(self._in_units(mean, scale, np.full(mean.shape, share))) for share in shares]
             found[rows] = np.std(values, axis=0)
@@ -330,7 +330,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
 
     def _judged(self, raw: Raw, rows: np.ndarray, seed: int) -> Residuals:
         """Hide cells of rows and see how far the expected values are off, over the Gaussian's deviation."""
-        raw = raw.take(_again(rows, JUDGED)[:JUDGED])
+        wanted = min(MOST_JUDGED, max(LEAST_JUDGED, JUDGED // int(np.prod(raw.item_shape))))
+        raw = raw.take(_again(rows, wanted)[:wanted])
         prepared = self.preparation_.transform(raw, torch.float64)
         generator = torch.Generator().manual_seed(seed)
         model = self.autoencoder_._model
@@ -344,14 +345,14 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
             assert shown is not None
             mean = self._expected(replace(prepared, x=x.masked_fill(~shown, 0), mask=shown))
             hidden = ~shown if mask is None else mask & ~shown
-            scale = torch.from_numpy(_correlated(self._spread(shown.cpu()), shown.cpu())[0])
+            scale = torch.from_numpy(_deviation(self._spread(shown.cpu()), shown.cpu()))
             error = ((x.cpu() - mean) / scale).masked_fill(~hidden.cpu(), torch.nan)
             expected.append(self._columns(mean.numpy()))
             errors.append(self._columns(error.numpy()))
         seen = 1 - np.isnan(raw.values).mean()
         # What a Gaussian is off for its own parameters, which come from the cells seen of a pair of columns.
         unit = np.sqrt(1 + prepared.x[0].numel() / (self.n_rows_ * seen**2))
-        return Residuals.of(np.concatenate(expected), np.concatenate(errors), min(len(rows), JUDGED), unit)
+        return Residuals.of(np.concatenate(expected), np.concatenate(errors), min(len(rows), wanted), unit)
 
     # --- To a folder and back
 
@@ -397,15 +398,22 @@ def _whole(columns: np.ndarray) -> np.ndarray:
         return ((columns == np.rint(columns)) | np.isnan(columns)).all(0)
 
 
-def _correlated(spread: torch.Tensor | None, mask: torch.Tensor) -> tuple[np.ndarray, torch.Tensor | None]:
-    """Deviation of each missing cell (n, *shape), and factors of their correlations (n, size, size), if known."""
+def _deviation(spread: torch.Tensor | None, mask: torch.Tensor) -> np.ndarray:
+    """Deviation of each missing cell, of the shape of the mask; 1 where the cell is observed, or nothing is known."""
     if spread is None:
-        return np.ones(mask.shape), None
+        return np.ones(mask.shape)
     variance = spread.diagonal(dim1=1, dim2=2)
-    deviation = torch.where(variance > 0, variance, 1.0).sqrt()
-    correlation = spread / deviation[:, :, None] / deviation[:, None, :]
-    correlation.diagonal(dim1=1, dim2=2).copy_(torch.ones_like(deviation))
-    return deviation.view(mask.shape).numpy(), torch.linalg.cholesky(correlation)
+    return torch.where(variance > 0, variance, 1.0).sqrt().view(mask.shape).numpy()
+
+
+def _correlated(noise: torch.Tensor, spread: torch.Tensor | None, deviation: np.ndarray) -> torch.Tensor:
+    """Normal noise of m draws of rows (n, size, m), correlated as the missing cells of each row are."""
+    if spread is None:
+        return noise
+    scale = torch.from_numpy(deviation).flatten(1)
+    correlation = spread / scale[:, :, None] / scale[:, None, :]
+    correlation.diagonal(dim1=1, dim2=2).fill_(1)
+    return torch.linalg.cholesky(correlation) @ noise
 
 
 def _as_float(dtype: str) -> str:
