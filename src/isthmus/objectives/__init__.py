@@ -2,6 +2,7 @@
 
 from isthmus.objectives.adversarial import Adversarial
 from isthmus.objectives.base import Batch, Chain, Coder, Objective, Rival, Terms, each_objective
+from isthmus.objectives.columns import Columns
 from isthmus.objectives.contractive import Contractive
 from isthmus.objectives.denoising import Denoising
 from isthmus.objectives.ordered import Ordered
@@ -19,6 +20,7 @@ __all__ = [
     "Batch",
     "Chain",
     "Coder",
+    "Columns",
     "Contractive",
     "Denoising",
     "Loss",
