@@ -112,18 +112,27 @@ class Codec(
         raw = self._given(X)
         means, spreads = [], []
         for _, prepared in self._inference.blocks(raw):
-            losses = self._inference.cell_losses(prepared)
+            losses = self._by_column(self._inference.cell_losses(prepared).cpu().numpy())
             if per == "row":
-                losses = losses.flatten(2).nanmean(2)
-            means.append(losses.mean(0).cpu().numpy())
-            spreads.append(losses.std(0, correction=0).cpu().numpy())
+                losses = _mean_of_seen(losses.reshape(*losses.shape[:2], -1))
+            means.append(losses.mean(0))
+            spreads.append(losses.std(0))
         mean, spread = (self._laid_out(np.concatenate(parts), raw, per) for parts in (means, spreads))
         return (mean, spread) if return_std else mean
+
+    def _by_column(self, losses: np.ndarray) -> np.ndarray:
+        """Losses of prepared values, (K, n, *shape), as those of values as brought."""
+        if self._inference.loss.columns is None:
+            return losses
+        by_column = self.preparation_.by_column(losses.reshape(-1, *losses.shape[2:])) * self._inference.loss.per_value
+        return by_column.reshape(*losses.shape[:2], -1)
 
     def _laid_out(self, values: np.ndarray, raw: Raw, per: str) -> np.ndarray:
         if per == "row":
             return values
-        cells = self.preparation_.backward(values, raw.item_shape)
+        cells = values
+        if self._inference.loss.columns is None:
+            cells = self.preparation_.by_column(values)
         if raw.flat:
             return cells.reshape(len(cells), -1)
         return np.moveaxis(cells, -1, 1) if raw.container == "torch_nchw" else cells
@@ -204,7 +213,8 @@ class Codec(
             if self._density is None:
                 self._density = CodeDensity(self._codes)
             codes = self._density.sample(int(n), rng)
-        return self.preparation_.give_back(self._inference.values(codes.astype(self._codes.dtype)))
+        drawn = np.random.default_rng(rng.randint(2**31 - 1))
+        return self.preparation_.give_back(self._inference.values(codes.astype(self._codes.dtype), drawn))
 
     def _checked_codes(self, Z: Any) -> Any:
         """Take codes as an array or a csr matrix."""
@@ -256,3 +266,11 @@ class Codec(
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _mean_of_seen(cells: np.ndarray) -> np.ndarray:
+    """Mean along the last axis over what is not NaN; NaN where all is."""
+    seen = ~np.isnan(cells)
+    count = seen.sum(-1)
+    sums = np.where(seen, cells, 0).sum(-1)
+    return np.divide(sums, count, out=np.full_like(sums, np.nan), where=count > 0)

@@ -291,8 +291,9 @@ class Latents:
             moved_by = up[:, unit].astype(np.float64) - down[:, unit]
             per_spread = (spreads[unit] / moved_by).reshape(-1, *[1] * len(item))
             prepared = [self._decoded(moved) for moved in (up, down)]
-            own = (self.preparation_.inverse(prepared[0]) - self.preparation_.inverse(prepared[1])) * per_spread
-            change = self.preparation_.backward(prepared[0] - prepared[1], item) * per_spread
+            below, above = self.preparation_.comparable(*map(self.preparation_.inverse, reversed(prepared)))
+            own = (above - below) * per_spread
+            change = np.sqrt(self.preparation_.by_column(np.square(prepared[0] - prepared[1]))) * per_spread
             effects[unit], sensitivities[unit] = own.mean(axis=0), np.abs(own).mean(axis=0)
             scaled[unit] = np.abs(change).mean(axis=0)
             shares[unit] = np.square(change).sum() / len(change) / total if total > 0 else 0.0

@@ -13,16 +13,16 @@ import sklearn
 import torch
 
 from isthmus._version import __version__
-from isthmus.data import PREPARATIONS, Preparation, Schema
+from isthmus.data import Preparation, Schema, restore_preparation
 from isthmus.exceptions import ModelFileError, ParameterError
 from isthmus.networks import Members
-from isthmus.objectives import Loss, Objective, describe, make_loss, rebuild, resolve
+from isthmus.objectives import Loss, Objective, describe, rebuild, resolve
 from isthmus.storage import Stored, model_card, write_folder
 from isthmus.training.devices import choose_device
 from isthmus.training.fit import Model, as_objective
 from isthmus.training.pca import PrincipalComponents
 from isthmus.training.plan import Plan
-from isthmus.training.setup import OWN, Architecture, begin
+from isthmus.training.setup import OWN, Architecture, begin, loss_for
 
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
@@ -107,8 +107,8 @@ def load_into(
     config, tensors = stored.config, stored.tensors
     try:
         architecture = Architecture.restore(config["architecture"])
-        preparation = PREPARATIONS[stored.preparation["kind"]].restore(stored.preparation, stored.arrays)
-        loss = make_loss(config["loss"])
+        preparation = restore_preparation(stored.preparation, stored.arrays)
+        loss = loss_for(config["loss"], preparation)
         params: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config["parameters"].items()}
         if objective is None and config.get("objective") is not None:
             objective = _rebuilt(config["objective"], architecture, loss, preparation, path)

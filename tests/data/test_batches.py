@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from isthmus.data import DenseRows, Prepared, Rows, SparseRows
+from isthmus.data import DenseRows, LazyRows, Prepared, Rows
 
 
 def dense(masked):
@@ -21,7 +21,7 @@ def thin(masked):
         some = masked and bool((x <= 3).any())  # as a preparation does: a mask only where something is missing
         return Prepared(x, x > 3 if some else None)
 
-    return SparseRows(sparse.csr_array(values), prepare, masked)
+    return LazyRows(sparse.csr_array(values), prepare, masked)
 
 
 @pytest.mark.parametrize("make", [dense, thin])

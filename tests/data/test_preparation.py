@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
-from isthmus.data import PREPARATIONS, DenseRows, SparseRows, as_raw
+from isthmus.data import PREPARATIONS, DenseRows, LazyRows, as_raw
 from isthmus.data.scaling import SCALERS
 from isthmus.exceptions import DataError, ParameterError
 
@@ -360,7 +360,7 @@ def test_rows_of_sparse_matrices_are_prepared_as_the_dense(scaling, missing):
         matrix.data[3] = np.nan
     raw, preparation = fitted(matrix, scaling=scaling)
     rows, whole = preparation.rows(raw), preparation.transform(raw)
-    assert isinstance(rows, SparseRows)
+    assert isinstance(rows, LazyRows)
     assert rows.has_mask == missing
     index = torch.tensor([4, 0, 4, 19])
     batch = rows.take(index)

@@ -122,7 +122,7 @@ def test_other_frames_come_back_in_kind(make):
 def test_whole_numbers_stay_whole():
     X, hidden = holes(np.column_stack([IRIS[:, 0], np.rint(IRIS[:, 2])]))
     imputer = Imputer(**QUICK).fit(X)
-    assert imputer.whole_.tolist() == [False, True]
+    assert imputer.bounds_.whole.tolist() == [False, True]
     assert (imputer.transform(X)[:, 1] % 1 == 0).all()
     assert (imputer.sample_imputations(X, 1, random_state=0)[0][:, 1] % 1 == 0).all()
     assert (imputer.transform(X)[hidden[:, 0], 0] % 1 != 0).any()

@@ -165,9 +165,9 @@ def check_checkpoint(folder: str) -> None:
 
 def refuse_infinite(raw: Raw) -> None:
     """Refuse infinities while rows still have the numbers that they have in the source."""
-    from isthmus.data import PREPARATIONS
+    from isthmus.data import preparation_for
 
-    PREPARATIONS[raw.kind]("auto").refuse_infinite(raw)
+    preparation_for(raw).refuse_infinite(raw)
 
 
 def run(

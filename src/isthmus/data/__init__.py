@@ -1,23 +1,29 @@
 """From a person's data to prepared tensors for a network, and back."""
 
-from isthmus.data.batches import DenseRows, Prepared, Rows, SparseRows
+from isthmus.data.batches import DenseRows, LazyRows, Prepared, Rows
+from isthmus.data.column import Column
+from isthmus.data.columns import Head
 from isthmus.data.intake import as_raw
 from isthmus.data.preparation import Preparation
 from isthmus.data.raw import Raw, Schema
 from isthmus.data.readers import read
-from isthmus.data.registry import PREPARATIONS
+from isthmus.data.registry import PREPARATIONS, preparation_for, restore_preparation
 from isthmus.data.scaling import SCALERS
 
 __all__ = [
     "PREPARATIONS",
     "SCALERS",
+    "Column",
     "DenseRows",
+    "Head",
+    "LazyRows",
     "Preparation",
     "Prepared",
     "Raw",
     "Rows",
     "Schema",
-    "SparseRows",
     "as_raw",
+    "preparation_for",
     "read",
+    "restore_preparation",
 ]

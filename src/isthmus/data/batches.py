@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from isthmus.data.raw import Csr
+from isthmus.data.raw import Values
 
 
 @dataclass
@@ -128,40 +128,44 @@ class DenseRows:
         return DenseRows(self.x.to(device), None if self.mask is None else self.mask.to(device))
 
 
-class SparseRows:
-    """Rows of a scipy sparse matrix, made dense a batch at a time.
+class LazyRows:
+    """Rows held as they were brought, and prepared a batch at a time: sparse matrices, and tables that are large.
 
     Parameters
     ----------
-    matrix : csr_matrix or csr_array of shape (n, d)
+    values : ndarray, csr_matrix or csr_array of shape (n, d)
         Rows as brought, checked.
     prepare : callable
-        From some rows of the matrix to a `Prepared`.
+        From some rows of the values to a `Prepared`.
     has_mask : bool
         Whether any row has missing values.
+    shape : tuple of int, optional
+        Shape of one prepared item; (d,) by default.
     device : torch.device or str, default="cpu"
         Where batches go.
     """
 
     def __init__(
         self,
-        matrix: Csr,
-        prepare: Callable[[Csr], Prepared],
+        values: Values,
+        prepare: Callable[[Values], Prepared],
         has_mask: bool,
+        shape: tuple[int, ...] | None = None,
         device: torch.device | str = "cpu",
     ):
-        self.matrix = matrix
+        self.values = values
         self.prepare = prepare
         self.device = torch.device(device)
+        self._shape = (int(values.shape[1]),) if shape is None else shape
         self._has_mask = has_mask
 
     def __len__(self) -> int:
-        return int(self.matrix.shape[0])
+        return int(self.values.shape[0])
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one prepared item."""
-        return (int(self.matrix.shape[1]),)
+        return self._shape
 
     @property
     def has_mask(self) -> bool:
@@ -170,7 +174,7 @@ class SparseRows:
 
     def take(self, index: Tensor, out: Prepared | None = None) -> Prepared:
         """Give the rows of an index, written into `out` where it is given."""
-        batch = self.prepare(self.matrix[index.cpu().numpy()])
+        batch = self.prepare(self.values[index.cpu().numpy()])
         if self._has_mask and batch.mask is None:
             batch.mask = torch.ones_like(batch.x, dtype=torch.bool)
         if out is None:
@@ -182,6 +186,6 @@ class SparseRows:
         assert out.mask is not None, "buffers for rows with missing values need a mask"
         return Prepared(x, out.mask[:m].copy_(batch.mask))
 
-    def to(self, device: torch.device | str) -> SparseRows:
+    def to(self, device: torch.device | str) -> LazyRows:
         """Give the same rows with their batches on another device."""
-        return SparseRows(self.matrix, self.prepare, self._has_mask, device)
+        return LazyRows(self.values, self.prepare, self._has_mask, self._shape, device)

@@ -183,6 +183,20 @@ def refuse_too_large(out: np.ndarray, first_row: int, origin: str, cell: Callabl
     )
 
 
+def tell_missing(missing: np.ndarray, origin: str, names: Sequence[str] | None, what: str = "column") -> None:
+    """Warn of the columns (or channels) that `missing` is True for; refuse data in which it is so for all."""
+    unseen = np.flatnonzero(missing)
+    if len(unseen) == len(missing):
+        raise DataError(f"Every value of {origin} is missing (NaN): there is nothing to fit.")
+    if len(unseen):
+        named = [int(i) if names is None else names[int(i)] for i in unseen]
+        warnings.warn(
+            f"No row of {origin} has a value in {what} {listed(named)}: nothing can be learnt about it, and it is "
+            "given back as NaN.",
+            stacklevel=3,
+        )
+
+
 def check_width(got: int, expected: int, estimator: str) -> None:
     """Refuse rows of another width than those fitted on, in scikit-learn's words."""
     if got != expected:

@@ -1,19 +1,41 @@
-"""Frames (pandas, polars, pyarrow and whatever narwhals knows) to one array of numbers."""
+"""Frames (pandas, polars, pyarrow and whatever narwhals knows) to one array of numbers, and what its columns are."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 
-from isthmus.data.checks import NotNumericError, as_numbers, listed, near, shorten
+from isthmus.data.checks import listed, near
+from isthmus.data.column import BOOLEAN, IGNORE, NUMBER, WHOLE, Column
+from isthmus.data.inference import LARGEST_WHOLE, check_schema, infer
 from isthmus.data.raw import Raw
 from isthmus.exceptions import DataError
 
 Names = str | Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person asks of a table's columns: those to keep, those to set aside, and what they are."""
+
+    columns: Names = None
+    drop: Names = None
+    schema: Mapping[str, Any] | None = None
+
+    @property
+    def named(self) -> set[str]:
+        """Names of the columns to keep; empty where it is all."""
+        return {self.columns} if isinstance(self.columns, str) else set(self.columns or ())
+
+    def without(self, names: Sequence[str]) -> Asked:
+        """Set these columns aside as well."""
+        drop = [self.drop] if isinstance(self.drop, str) else list(self.drop or ())
+        return replace(self, drop=[*names, *drop])
 
 
 def as_frame(X: Any, origin: str) -> nw.DataFrame[Any] | None:
@@ -40,8 +62,8 @@ def refuse_duplicates(names: Sequence[Any], origin: str) -> None:
         )
 
 
-def from_frame(frame: nw.DataFrame[Any], origin: str, columns: Names = None, drop: Names = None) -> Raw:
-    """Take a frame: numeric columns as values, those not wanted set aside into `extra`.
+def from_frame(frame: nw.DataFrame[Any], origin: str, asked: Asked | None = None) -> Raw:
+    """Take a frame: columns as values, those not wanted set aside into `extra`.
 
     Parameters
     ----------
@@ -49,26 +71,30 @@ def from_frame(frame: nw.DataFrame[Any], origin: str, columns: Names = None, dro
         Eager frame with distinct column names.
     origin : str
         What messages call it.
-    columns, drop : str or sequence of str, optional
-        Columns to keep (all others are set aside), columns to set aside.
+    asked : Asked, optional
+        Columns to keep, by default all but those to set aside, and what they are: see `isthmus.data.as_raw`.
 
     Returns
     -------
     Raw
         Of kind "table".
     """
-    kept = _choose(list(frame.columns), columns, drop, origin)
+    asked = Asked() if asked is None else asked
+    said = check_schema(asked.schema, [str(name) for name in frame.columns], origin)
+    kept = _choose(list(frame.columns), asked.columns, asked.drop, origin)
+    kept = [name for name in kept if said.get(str(name), {}).get("type") != IGNORE]
     wanted = set(kept)
     aside = [name for name in frame.columns if name not in wanted]
     extra = {str(name): frame[name].to_numpy() for name in aside}
     n = len(frame)  # a frame without columns forgets it
-    frame = frame.select([nw.col(name) for name in kept]) if aside or columns is not None else frame
+    frame = frame.select([nw.col(name) for name in kept]) if aside or asked.columns is not None else frame
     native = frame.to_native()
     pandas_like = frame.implementation.is_pandas_like()
     all_text = all(isinstance(name, str) for name in kept)
     plain = all(type(name) in (int, str) for name in kept)
+    values, about = _values(frame, origin, said) if len(kept) else (np.empty((n, 0)), None)
     return Raw(
-        values=_values(frame, origin) if len(kept) else np.empty((n, 0)),
+        values=values,
         kind="table",
         names=tuple(kept) if all_text and kept else None,
         container=_container(frame),
@@ -77,6 +103,7 @@ def from_frame(frame: nw.DataFrame[Any], origin: str, columns: Names = None, dro
         extra=extra,
         origin=origin,
         labels=tuple(kept) if plain and not all_text else None,
+        columns=about,
     )
 
 
@@ -112,66 +139,33 @@ def _native_dtypes(native: Any, pandas_like: bool) -> list[str]:
     return [str(dtype) for dtype in native.dtypes]
 
 
-def _values(frame: nw.DataFrame[Any], origin: str) -> np.ndarray:
-    """All columns as one array of numbers."""
+def _values(
+    frame: nw.DataFrame[Any], origin: str, asked: Mapping[str, dict[str, Any]]
+) -> tuple[np.ndarray, tuple[Column, ...] | None]:
+    """All columns as one array of numbers, and what they are; None where their dtypes say all of it."""
     native = frame.to_native()
-    if frame.implementation.is_pandas():
+    if frame.implementation.is_pandas() and not asked:
         kinds = {dtype.kind if isinstance(dtype, np.dtype) else "?" for dtype in native.dtypes}
         if kinds <= set("iuf") or kinds == {"b"}:
-            return native.to_numpy()  # one block, often without a copy
-    columns = [_column(column, origin) for column in frame.iter_columns()]
-    out = np.empty((len(frame), len(columns)), dtype=np.result_type(*(c.dtype for c in columns)), order="F")
+            block = native.to_numpy()  # one block, often without a copy
+            return block, _whole_columns(frame.columns, block)
+    found = [infer(column, origin, asked.get(str(column.name))) for column in frame.iter_columns()]
+    about = tuple(column for column, _ in found)
+    columns = [values for _, values in found]
+    plain = all(column.is_numeric for column in about) or all(column.type == BOOLEAN for column in about)
+    dtype = np.result_type(*(c.dtype for c in columns)) if plain else np.dtype(np.float64)
+    out = np.empty((len(frame), len(columns)), dtype=dtype, order="F")
     for j, column in enumerate(columns):
         out[:, j] = column
-    return out
+    return out, about
 
 
-def _column(column: nw.Series[Any], origin: str) -> np.ndarray:
-    """One column as numbers, or an error that says why it is none."""
-    dtype = column.dtype
-    if column.null_count() == len(column):
-        return np.full(len(column), np.nan)
-    if dtype == nw.Boolean or dtype == nw.Decimal:
-        plain = dtype == nw.Boolean and column.null_count() == 0
-        return (column if plain else column.cast(nw.Float64)).to_numpy()
-    if dtype.is_numeric():
-        return column.to_numpy()
-    if dtype == nw.Object:
-        try:
-            return as_numbers(np.asarray(column.to_numpy(), dtype=object), origin)
-        except NotNumericError:
-            pass  # said with the column's name below
-    raise _not_numeric(column, origin)
-
-
-def _not_numeric(column: nw.Series[Any], origin: str) -> DataError:
-    """Say which column is not numeric, by its first value that is no number, and what to do."""
-    name, values = column.name, column.to_list()
-    number = [_is_number(value) for value in values]
-    first = next((i for i, yes in enumerate(number) if yes is False), None)
-    numbers = sum(yes is True for yes in number)
-    if column.dtype.is_temporal():
-        what = f"holds dates or times ({column.dtype})"
-    elif first is None:
-        what = f"holds numbers, but its type is {column.dtype}"
-    elif numbers:
-        what = f"holds numbers and something else ({column.dtype})"
-    else:
-        what = f"is not numeric ({column.dtype})"
-    at = first if first is not None else next(i for i, value in enumerate(values) if value is not None)
-    return DataError(
-        f"Column {name!r} of {origin} {what}: row {at} (counted from 0), column {name!r}, value "
-        f"{shorten(values[at])}. Leave the column out (X.drop(columns=[{name!r}]), isthmus.read(path, "
-        f"drop=[{name!r}]), or --drop {name} on the command line), or encode it as numbers."
-    )
-
-
-def _is_number(value: Any) -> bool | None:
-    """Whether a value is a number or written as one; None where it is missing."""
-    if value is None or value != value:
+def _whole_columns(names: Sequence[Any], block: np.ndarray) -> tuple[Column, ...] | None:
+    """Say which columns of a block of floats are whole numbers that only gaps made floats; None where none has gaps."""
+    if block.dtype.kind != "f" or not np.isnan(block.sum(dtype=np.float64)):
         return None
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
+    with np.errstate(invalid="ignore"):
+        gaps = np.isnan(block).any(axis=0)
+        whole = ((np.rint(block) == block) & (np.abs(block) < LARGEST_WHOLE) | np.isnan(block)).all(axis=0)
+        whole &= gaps & ~np.isnan(block).all(axis=0)
+    return tuple(Column(str(name), WHOLE if whole[j] else NUMBER) for j, name in enumerate(names))

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from isthmus.data import mixed_frames
 from isthmus.data.raw import Schema
 from isthmus.exceptions import MissingExtraError
 
@@ -85,9 +86,15 @@ def _pandas(values: np.ndarray, schema: Schema, index: Any) -> Any:
     index = index if index is not None and len(index) == len(values) else None
     frame = pd.DataFrame(values, columns=None if labels is None else list(labels), index=index)
     dtypes = schema.column_dtypes or ()
-    if all(name == str(values.dtype) for name in dtypes):
+    if all(name == str(values.dtype) for name in dtypes) and not schema.is_mixed:
         return frame
-    columns = [_pandas_column(pd, values[:, j], name) for j, name in enumerate(dtypes)]
+    about = schema.columns or (None,) * len(dtypes)
+    columns = [
+        _pandas_column(pd, values[:, j], name)
+        if column is None or column.is_numeric
+        else mixed_frames.pandas_column(pd, column, values[:, j], name).array
+        for j, (column, name) in enumerate(zip(about, dtypes, strict=True))
+    ]
     built = pd.DataFrame(dict(enumerate(columns)), index=frame.index)
     built.columns = frame.columns
     return built
@@ -131,7 +138,13 @@ def _arrow_column(column: np.ndarray, name: str) -> pa.Array:
 def _pyarrow(values: np.ndarray, schema: Schema, index: Any = None) -> pa.Table:
     """Give an Arrow table; missing values are nulls."""
     dtypes = schema.column_dtypes or ("double",) * values.shape[1]
-    columns = [_arrow_column(values[:, j], name) for j, name in enumerate(dtypes)]
+    about = schema.columns or (None,) * len(dtypes)
+    columns = [
+        _arrow_column(values[:, j], name)
+        if column is None or column.is_numeric
+        else mixed_frames.arrow_column(column, values[:, j], name)
+        for j, (column, name) in enumerate(zip(about, dtypes, strict=True))
+    ]
     return pa.table(columns, names=_names(values, schema))
 
 
@@ -146,7 +159,11 @@ def _polars(values: np.ndarray, schema: Schema, index: Any = None) -> Any:
         ) from error
     dtypes = schema.column_dtypes or ("Float64",) * values.shape[1]
     columns = {}
-    for j, (name, said) in enumerate(zip(_names(values, schema), dtypes, strict=True)):
+    about = schema.columns or (None,) * len(dtypes)
+    for j, (name, said, column) in enumerate(zip(_names(values, schema), dtypes, about, strict=True)):
+        if column is not None and not column.is_numeric:
+            columns[name] = mixed_frames.polars_column(pl, column, values[:, j], said)
+            continue
         dtype = getattr(pl, said, pl.Float64)
         arrow = _arrow_column(values[:, j], {"Float32": "float", "Boolean": "bool"}.get(said, said.lower()))
         columns[name] = pl.Series(name, arrow).cast(dtype if dtype.is_numeric() or dtype == pl.Boolean else pl.Float64)

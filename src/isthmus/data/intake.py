@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import sparse
 
 from isthmus.data.arrays import from_array, from_list, from_sparse, from_tensor
 from isthmus.data.datasets import from_dataset
-from isthmus.data.frames import Names, as_frame, from_frame
+from isthmus.data.frames import Asked, Names, as_frame, from_frame
 from isthmus.data.kinds import arrange, check_kind
 from isthmus.data.pictures import Size
 from isthmus.data.raw import Raw
@@ -19,7 +20,15 @@ from isthmus.data.readers import read
 from isthmus.exceptions import ParameterError
 
 
-def as_raw(X: Any, *, kind: str = "auto", size: Size = None, columns: Names = None, drop: Names = None) -> Raw:
+def as_raw(
+    X: Any,
+    *,
+    kind: str = "auto",
+    size: Size = None,
+    columns: Names = None,
+    drop: Names = None,
+    schema: Mapping[str, Any] | None = None,
+) -> Raw:
     """Take whatever a person brings as rows of numbers of a known kind.
 
     Parameters
@@ -36,6 +45,10 @@ def as_raw(X: Any, *, kind: str = "auto", size: Size = None, columns: Names = No
         Height and width that PIL images and pictures from a folder are resized to.
     columns, drop : str or sequence of str, optional
         Of a frame or a table file: columns to keep, columns to set aside into `Raw.extra`.
+    schema : mapping, optional
+        Of a frame or a table file: what columns are, where their values do not tell, such as {"zip": "category", "age":
+        {"type": "whole", "low": 0}}. Types are "number", "whole", "boolean", "category", "date", and "ignore", which
+        sets the column aside; "low" and "high" bound what is given back, "categories" lists the labels.
 
     Returns
     -------
@@ -59,16 +72,16 @@ def as_raw(X: Any, *, kind: str = "auto", size: Size = None, columns: Names = No
     """
     check_kind(kind)
     if isinstance(X, (str, os.PathLike)):
-        return read(X, kind=kind, size=size, columns=columns, drop=drop)
+        return read(X, kind=kind, size=size, columns=columns, drop=drop, schema=schema)
     if isinstance(X, Raw):
-        _refuse({"size": size, "columns": columns, "drop": drop}, "rows that are already read")
+        _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "rows that are already read")
         return X if kind in ("auto", X.kind) else arrange(X, kind)
     # Asking whether something is a frame takes longer than encoding a row: arrays are not asked.
     frame = None if type(X) is np.ndarray else as_frame(X, "The frame given")
     if frame is not None:
         _refuse({"size": size}, "a frame")
-        return arrange(from_frame(frame, "the frame given", columns, drop), kind)
-    _refuse({"columns": columns, "drop": drop}, "data whose columns have no names")
+        return arrange(from_frame(frame, "the frame given", Asked(columns, drop, schema)), kind)
+    _refuse({"columns": columns, "drop": drop, "schema": schema}, "data whose columns have no names")
     if isinstance(X, (list, tuple)):
         return arrange(from_list(X, size), kind)
     _refuse({"size": size}, "an array; it resizes a folder of pictures or a list of PIL images")

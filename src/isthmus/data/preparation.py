@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
@@ -12,7 +11,8 @@ import numpy as np
 import torch
 
 from isthmus.data.batches import DenseRows, Prepared, Rows
-from isthmus.data.checks import check_names, check_width, listed, refuse_infinite, refuse_too_large
+from isthmus.data.checks import check_names, check_width, refuse_infinite, refuse_too_large, tell_missing
+from isthmus.data.columns import Head
 from isthmus.data.giving_back import give_back
 from isthmus.data.moments import dense, only_zeros_and_ones, spans
 from isthmus.data.raw import Raw, Schema
@@ -121,6 +121,21 @@ class Preparation(ABC):
     # --- Fitting
 
     @property
+    def heads_(self) -> tuple[Head, ...]:
+        """Runs of slots of a prepared row that have a likelihood each; empty where each value is a number."""
+        return ()
+
+    @property
+    def slot_columns_(self) -> np.ndarray | None:
+        """Column that each value of a prepared row belongs to, ints of shape (p,); None where each is its own."""
+        return None
+
+    @property
+    def slot_names_(self) -> tuple[str, ...] | None:
+        """Names of the values of a prepared row, where a frame was fitted."""
+        return self.feature_names_
+
+    @property
     def feature_names_(self) -> tuple[str, ...] | None:
         """Column names, where a frame was fitted."""
         return self.schema_.names
@@ -149,27 +164,13 @@ class Preparation(ABC):
         self.shape_ = self.prepared_shape(raw.item_shape)
         bounds = self.bounds(raw.values.dtype)
         self.scaler_ = SCALERS[self.scaling_]().fit(raw.values, self.width(raw.item_shape), bounds)
-        self._tell_unseen(raw)
+        missing = np.isnan(self.scaler_.transform(np.zeros((1, self.width(raw.item_shape))))[0])
+        tell_missing(missing, raw.origin, raw.names, "column" if len(raw.item_shape) == 1 else "channel")
         return self
 
     def refuse_infinite(self, raw: Raw) -> None:
         """Refuse rows with an infinite value (DataError), by the names of row and cell."""
         refuse_infinite(raw.values, raw.origin, lambda at: self.cell(at, raw.names))
-
-    def _tell_unseen(self, raw: Raw) -> None:
-        """Warn of columns that no training row has a value in; refuse data that have none at all."""
-        width = self.width(raw.item_shape)
-        unseen = np.flatnonzero(np.isnan(self.scaler_.transform(np.zeros((1, width)))[0]))
-        if len(unseen) == width:
-            raise DataError(f"Every value of {raw.origin} is missing (NaN): there is nothing to fit.")
-        if len(unseen):
-            named = [raw.names[i] if raw.names is not None else int(i) for i in unseen]
-            what = "column" if len(raw.item_shape) == 1 else "channel"
-            warnings.warn(
-                f"No row of {raw.origin} has a value in {what} {listed(named)}: nothing can be learnt "
-                "about it, and it is given back as NaN.",
-                stacklevel=3,
-            )
 
     # --- There
 
@@ -184,7 +185,7 @@ class Preparation(ABC):
             Estimator that messages speak of.
         """
         self._check_kind(raw, name)
-        check_names(raw.names, self.feature_names_, name)
+        self._check_names(raw, name)
         if len(self.shape_) == 1:
             check_width(raw.item_shape[0], self.shape_[0], name)
         elif self.prepared_shape(raw.item_shape) != self.shape_:
@@ -213,13 +214,15 @@ class Preparation(ABC):
         self.check(raw, name)
         return self._prepare(raw.values, dtype, raw.origin)
 
-    def _prepare(self, values: Any, dtype: torch.dtype, origin: str = "the array given") -> Prepared:
+    def _prepare(
+        self, values: Any, dtype: torch.dtype, origin: str, rng: np.random.Generator | None = None
+    ) -> Prepared:
         """Prepare values, a piece at a time, so that only the result is held whole; infinite ones are refused."""
         n = values.shape[0]
         x = torch.empty((n, *self.shape_), dtype=dtype if dtype == torch.float64 else torch.float32)
         out, mask, looked = x.numpy(), None, False
         for span in spans(n, math.prod(self.shape_)):
-            block = self.forward(self._scale(dense(values[span])))
+            block = self.forward(self._scale(dense(values[span]), rng))
             with np.errstate(over="ignore", invalid="ignore"):
                 out[span] = block
                 # What is missing, infinite or too large for the dtype passes through a sum.
@@ -235,13 +238,13 @@ class Preparation(ABC):
                         mask = torch.ones((n, *self.shape_), dtype=torch.bool)
                     mask.numpy()[span] = ~missing
             if not np.isfinite(out[span]).all():
-                refuse_too_large(
-                    self.backward(out[span], self.schema_.item_shape),
-                    span.start,
-                    origin,
-                    lambda at: self.cell(at, self.feature_names_),
-                )
+                self._refuse_too_large(out[span], span.start, origin)
         return Prepared(x.to(dtype), mask)
+
+    def _refuse_too_large(self, out: np.ndarray, start: int, origin: str) -> None:
+        """Say which value of some prepared rows, the first of them `start`, is beyond the range of their dtype."""
+        cells = self.backward(out, self.schema_.item_shape)
+        refuse_too_large(cells, start, origin, lambda at: self.cell(at, self.feature_names_))
 
     def _is_prepared(self, values: Any, dtype: torch.dtype) -> bool:
         """Whether values are what preparing them would give, so that they need not be copied."""
@@ -257,9 +260,13 @@ class Preparation(ABC):
             and not np.isnan(values.sum(dtype=np.float64))
         )
 
-    def _scale(self, block: np.ndarray) -> np.ndarray:
-        """Scale a block of items, each column of the last axes by itself."""
+    def _scale(self, block: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Scale a block of items, each column of the last axes by itself; `rng` is for what is random in training."""
         return self.scaler_.transform(block.reshape(-1, self.width(block.shape[1:]))).reshape(block.shape)
+
+    def values(self, raw: Raw, name: str = "Autoencoder") -> Any:
+        """Values of rows with the meaning that they had in fit: an ndarray or csr matrix of shape (n, *item_shape)."""
+        return raw.values
 
     def rows(self, raw: Raw, dtype: torch.dtype = torch.float32, *, name: str = "Autoencoder") -> Rows:
         """Give rows as training takes them: resident, a batch at a time.
@@ -287,13 +294,15 @@ class Preparation(ABC):
 
     # --- And back
 
-    def inverse(self, x: np.ndarray) -> np.ndarray:
+    def inverse(self, x: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
         """Undo the scaling.
 
         Parameters
         ----------
         x : ndarray of shape (n, *shape_)
             Prepared values, such as a reconstruction.
+        rng : numpy Generator, optional
+            Draws categories by their chances; by default each is the likeliest.
 
         Returns
         -------
@@ -309,6 +318,14 @@ class Preparation(ABC):
             with np.errstate(over="ignore"):
                 out[span] = self.scaler_.inverse(block).reshape(-1, *item_shape)
         return out
+
+    def by_column(self, cells: np.ndarray) -> np.ndarray:
+        """Add up figures (n, *shape) of what belongs to one value as brought: (n, *item_shape); NaN where all are."""
+        return self.backward(cells, self.schema_.item_shape)
+
+    def comparable(self, values: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
+        """Give values (n, *item_shape) such that their differences from the first ones say how far off they are."""
+        return [values, *others]
 
     def give_back(self, values: np.ndarray, like: Raw | None = None) -> Any:
         """Give values in the person's units in the container that they use.
@@ -368,6 +385,10 @@ class Preparation(ABC):
         preparation.shape_ = cls.prepared_shape(preparation.schema_.item_shape)
         preparation.scaler_ = SCALERS[preparation.scaling_].restore(dict(arrays))
         return preparation
+
+    def _check_names(self, raw: Raw, name: str) -> None:
+        """Refuse frames with other columns than those fitted on, or in another order."""
+        check_names(raw.names, self.feature_names_, name)
 
     def _check_kind(self, raw: Raw, name: str) -> None:
         """Refuse data of a kind whose items have other axes than this one's."""

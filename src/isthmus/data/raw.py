@@ -9,10 +9,19 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
+from isthmus.data.column import BOOLEAN, Column
+
 #: A scipy csr_matrix or csr_array; scipy has no types for its matrices.
 Csr: TypeAlias = Any
 #: Values as brought: an array, or a sparse matrix.
 Values: TypeAlias = np.ndarray | Csr
+
+
+def mixed(columns: tuple[Column, ...] | None) -> bool:
+    """Whether any column is not of numbers; columns of truth values alone are numbers."""
+    if columns is None or all(column.is_numeric for column in columns):
+        return False
+    return not all(column.type == BOOLEAN for column in columns)
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,8 @@ class Schema:
         Whether items of more than one axis were brought flat: a sequence of one channel as (n, time).
     labels : tuple of int or str, optional
         Column labels of a pandas frame that are not all strings, so that results come back with them.
+    columns : tuple of Column, optional
+        What each column of a frame is; None where all are numbers, as their dtypes say.
     """
 
     kind: str
@@ -47,6 +58,12 @@ class Schema:
     column_dtypes: tuple[str, ...] | None = None
     flat: bool = False
     labels: tuple[int | str, ...] | None = None
+    columns: tuple[Column, ...] | None = None
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether any column is not of numbers; columns of truth values alone are numbers."""
+        return mixed(self.columns)
 
     def to_config(self) -> dict[str, Any]:
         """Give the schema as JSON-able values."""
@@ -59,6 +76,7 @@ class Schema:
             "column_dtypes": None if self.column_dtypes is None else list(self.column_dtypes),
             "flat": self.flat,
             "labels": None if self.labels is None else list(self.labels),
+            "columns": None if self.columns is None else [column.to_config() for column in self.columns],
         }
 
     @classmethod
@@ -66,6 +84,8 @@ class Schema:
         """Rebuild the schema from what `to_config` gave."""
         known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
         known["item_shape"] = tuple(known["item_shape"])
+        if known.get("columns") is not None:
+            known["columns"] = tuple(Column.from_config(column) for column in known["columns"])
         return cls(**known)
 
 
@@ -97,6 +117,8 @@ class Raw:
         Whether sequences of one channel were brought as (n, time).
     labels : tuple of int or str, optional
         Column labels of a pandas frame that are not all strings.
+    columns : tuple of Column, optional
+        What each column of a frame is; None where all are numbers, as their dtypes say.
 
     Examples
     --------
@@ -118,6 +140,7 @@ class Raw:
     origin: str = "the array given"
     flat: bool = False
     labels: tuple[int | str, ...] | None = None
+    columns: tuple[Column, ...] | None = None
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -144,6 +167,7 @@ class Raw:
             column_dtypes=self.column_dtypes,
             flat=self.flat,
             labels=self.labels,
+            columns=self.columns,
         )
 
     def take(self, rows: np.ndarray | slice) -> Raw:

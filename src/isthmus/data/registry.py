@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
 from isthmus.data.image import ImagePreparation
+from isthmus.data.mixed import MixedPreparation
 from isthmus.data.preparation import Preparation
+from isthmus.data.raw import Raw
 from isthmus.data.sequence import SequencePreparation
 from isthmus.data.table import TablePreparation
 from isthmus.data.vector import VectorPreparation
@@ -12,3 +19,21 @@ from isthmus.data.vector import VectorPreparation
 PREPARATIONS: dict[str, type[Preparation]] = {
     p.kind: p for p in (VectorPreparation, TablePreparation, ImagePreparation, SequencePreparation)
 }
+
+
+def preparation_for(raw: Raw, scaling: str = "auto") -> Preparation:
+    """Make the preparation that data need, not yet fitted.
+
+    Parameters
+    ----------
+    raw : Raw
+    scaling : str, default="auto"
+    """
+    by_rank = raw.kind == "table" and scaling == "quantile"
+    return (MixedPreparation if raw.schema.is_mixed or by_rank else PREPARATIONS[raw.kind])(scaling)
+
+
+def restore_preparation(config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Preparation:
+    """Rebuild a fitted preparation from its `config` and `arrays`."""
+    of_kind = MixedPreparation if "coders" in config else PREPARATIONS[config["kind"]]
+    return of_kind.restore(config, arrays)

@@ -162,7 +162,9 @@ class Quantile(Scaler):
         """Learn the knots of each column."""
         sample = self._sample(values, width)
         moments = column_moments(values, width)
-        self.knots_ = [self._knots(sample[:, j], moments.low[j], moments.high[j]) for j in range(width)]
+        self.knots_ = [
+            normal_knots(sample[:, j], moments.low[j], moments.high[j], self.max_knots) for j in range(width)
+        ]
         return self
 
     def _sample(self, values: Values, width: int) -> np.ndarray:
@@ -173,21 +175,6 @@ class Quantile(Scaler):
         if n > most:
             values = values[np.sort(np.random.default_rng(0).choice(n, most, replace=False))]
         return dense(values).reshape(-1, width)
-
-    def _knots(self, column: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-        """Values of the knots and where on the normal scale they go."""
-        column = np.asarray(column, dtype=np.float64)
-        column = column[~np.isnan(column)]
-        if np.isnan(low):
-            return np.zeros(0), np.zeros(0)
-        column = np.concatenate([column, [low, high]])  # the ends of the whole column, sampled or not
-        distinct, counts = np.unique(column, return_counts=True)
-        middle = (np.cumsum(counts) - counts / 2) / counts.sum()
-        if len(distinct) > self.max_knots:
-            keep = np.searchsorted(middle, np.linspace(0, 1, self.max_knots)).clip(0, len(distinct) - 1)
-            keep = np.unique(np.concatenate([[0], keep, [len(distinct) - 1]]))
-            distinct, middle = distinct[keep], middle[keep]
-        return distinct, np.asarray(norm.ppf(middle))
 
     def transform(self, x: np.ndarray) -> np.ndarray:
         """Scale x of shape (n, d)."""
@@ -202,7 +189,7 @@ class Quantile(Scaler):
         out = np.empty(x.shape, dtype=np.float64)
         for j, knots in enumerate(self.knots_):
             start, goal = knots if forward else knots[::-1]
-            out[:, j] = _follow(np.asarray(x[:, j], dtype=np.float64), start, goal)
+            out[:, j] = follow(np.asarray(x[:, j], dtype=np.float64), start, goal)
         return out
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -223,7 +210,32 @@ class Quantile(Scaler):
         return scaler
 
 
-def _follow(x: np.ndarray, start: np.ndarray, goal: np.ndarray) -> np.ndarray:
+def normal_knots(column: np.ndarray, low: float, high: float, most: int = 1000) -> tuple[np.ndarray, np.ndarray]:
+    """Give values of a column, and where on the normal scale their ranks lie: at most about `most` knots.
+
+    Parameters
+    ----------
+    column : ndarray of shape (n,)
+        NaN is left out.
+    low, high : float
+        Ends of the whole column, where `column` is a sample of it.
+    most : int, default=1000
+    """
+    column = np.asarray(column, dtype=np.float64)
+    column = column[~np.isnan(column)]
+    if np.isnan(low):
+        return np.zeros(0), np.zeros(0)
+    column = np.concatenate([column, [low, high]])  # the ends of the whole column, sampled or not
+    distinct, counts = np.unique(column, return_counts=True)
+    middle = (np.cumsum(counts) - counts / 2) / counts.sum()
+    if len(distinct) > most:
+        keep = np.searchsorted(middle, np.linspace(0, 1, most)).clip(0, len(distinct) - 1)
+        keep = np.unique(np.concatenate([[0], keep, [len(distinct) - 1]]))
+        distinct, middle = distinct[keep], middle[keep]
+    return distinct, np.asarray(norm.ppf(middle))
+
+
+def follow(x: np.ndarray, start: np.ndarray, goal: np.ndarray) -> np.ndarray:
     """Map x along the straight lines from knots `start` to `goal`, going on straight beyond both ends."""
     if len(start) == 0:
         return np.full_like(x, np.nan)

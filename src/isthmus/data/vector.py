@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from isthmus.data.batches import Rows, SparseRows
+from isthmus.data.batches import LazyRows, Rows
 from isthmus.data.preparation import Preparation
 from isthmus.data.raw import Raw
 from isthmus.exceptions import DataError
@@ -57,6 +57,6 @@ class VectorPreparation(Preparation):
         self.refuse_infinite(raw)
         missing = raw.values.dtype.kind == "f" and bool(np.isnan(raw.values.data).any())
         never = bool(np.isnan(self._scale(np.zeros((1, *self.shape_)))).any())
-        return SparseRows(
+        return LazyRows(
             raw.values, lambda part: self._prepare(part, dtype, f"a batch of {raw.origin}"), missing or never
         )

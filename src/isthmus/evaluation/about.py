@@ -13,6 +13,7 @@ import sklearn
 import torch
 
 from isthmus._version import __version__
+from isthmus.data import Column
 from isthmus.evaluation.comparison import column_names, numbered, to_prepared_layout
 from isthmus.evaluation.evidence import Evidence
 from isthmus.evaluation.figures import MOST_NAMES
@@ -80,13 +81,26 @@ def _schema(seen: Evidence) -> dict[str, Any]:
         mean = np.where(own.count > 0, own.mean * own.count, 0.0).sum(axis=axes) / count
     low, high = (own.low.min(axis=axes), own.high.max(axis=axes)) if axes else (own.low, own.high)
     types = raw.column_dtypes or (str(raw.values.dtype),) * len(names)
+    figures = {"low": low, "mean": mean, "high": high}
+    about = seen.model.preparation_.schema_.columns or (None,) * len(names)
     lines = [
         [
             names[i],
             types[i],
-            *(number(float(v[i])) if count[i] else "–" for v in (low, mean, high)),
+            *(_figure(about[i], name, float(v[i])) if count[i] else "–" for name, v in figures.items()),
             percent(1 - float(count[i]) / cells),
         ]
         for i in range(min(len(names), MOST_NAMES))
     ]
     return {"lines": lines, "of": len(names), "what": "column" if not axes else "channel"}
+
+
+def _figure(column: Column | None, name: str, value: float) -> str:
+    """Least, mean or largest value of a column; of categories, how many there are."""
+    if column is None or column.is_numeric:
+        return number(value)
+    if column.type == "date":
+        return str(column.shown(value * 86_400))
+    if column.type == "boolean":
+        return "–"
+    return f"{len(column.categories or ())} categories" if name == "mean" else "–"

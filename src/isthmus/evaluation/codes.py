@@ -103,7 +103,11 @@ def chosen(color: Any, raw: Raw) -> Colouring:
 
 
 def column(raw: Raw, i: int, rows: np.ndarray) -> np.ndarray:
-    """Values of one column at some rows."""
+    """Values of one column at some rows; labels of categories."""
+    about = None if raw.columns is None else raw.columns[i]
+    if about is not None and about.type in ("category", "boolean"):
+        known = np.asarray(raw.values[rows, i], np.float64)
+        return np.array(["missing" if np.isnan(v) else about.shown(v) for v in known], dtype=object)
     values = raw.values[rows]
     return dense(values[:, [i]])[:, 0] if hasattr(values, "toarray") else np.asarray(values[:, i], np.float64)
 

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus import parameters as check
-from isthmus.data import PREPARATIONS, Raw, as_raw
+from isthmus.data import Raw, as_raw, preparation_for
 from isthmus.evaluation.factors import as_factors, binned, checked_codes
 from isthmus.evaluation.probes import PROBES, one_unit_knows, probe
 from isthmus.evaluation.wording import number
@@ -363,7 +363,7 @@ def _figures(codes: np.ndarray, factors: Any, random_state: Any) -> Figures:
 
 def _components(raw: Raw, most: int) -> np.ndarray:
     """Scores of the first principal components of rows, as the preparation of their kind scales them."""
-    preparation = PREPARATIONS[raw.kind]().fit(raw)
+    preparation = preparation_for(raw).fit(raw)
     pca = principal_components(preparation.rows(raw), most, torch.Generator().manual_seed(0))
     return pca.encode(preparation.transform(raw, torch.float64).x).numpy()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from torch import nn
 from isthmus.data import as_raw
 from isthmus.evaluation.comparison import Comparison, summarise
 from isthmus.evaluation.metrics import Measured, measure
+from isthmus.evaluation.wording import number
 from isthmus.networks import Members
 
 if TYPE_CHECKING:
@@ -69,6 +71,13 @@ class Evidence:
             return f"row {position}"
         name = self.raw.index[position]
         return name if isinstance(name, str) else f"row {name}"
+
+    def shown(self, column: int, value: float) -> str:
+        """Value of a column in words: a label, a date or a number."""
+        columns = self.model.preparation_.schema_.columns
+        if columns is None or math.isnan(value):
+            return number(value)
+        return columns[column].shown(value) or number(value)
 
     def is_held_out(self, position: int) -> bool | None:
         """Whether training never saw this row; None where that is not known."""

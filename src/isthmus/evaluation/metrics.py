@@ -27,7 +27,8 @@ class Batch:
     start : int
         Position of the first row.
     x, ours, pca : ndarray of shape (n, *shape)
-        Prepared values and their two reconstructions.
+        Prepared values and their two reconstructions. Of tables whose columns take several values of a prepared row:
+        (n, columns), how far each column is from its mean, and that plus how far off each reconstruction is.
     seen : ndarray of bool, shape (n, *shape)
         False where a cell is missing.
     own, own_ours, own_pca : ndarray of shape (n, *item_shape)
@@ -157,18 +158,29 @@ def _reconstruct(model: Autoencoder, part: Raw, start: int) -> Batch:
         pca = model.pca_.reconstruct(prepared.x).float().cpu().numpy()
     x = prepared.x.float().cpu().numpy()
     seen = np.ones(x.shape, bool) if prepared.mask is None else prepared.mask.cpu().numpy()
-    own = dense(part.values)
-    return Batch(
-        start=start,
-        x=x,
-        ours=ours,
-        pca=pca,
-        seen=seen,
-        own=own,
-        own_ours=np.asarray(model.preparation_.inverse(ours), dtype=np.float64),
-        own_pca=np.asarray(model.preparation_.inverse(pca), dtype=np.float64),
-        own_seen=~np.isnan(own),
-    )
+    own = dense(model.preparation_.values(part))
+    units = [np.asarray(model.preparation_.inverse(x_hat), dtype=np.float64) for x_hat in (ours, pca)]
+    if model.preparation_.heads_:
+        x, ours, pca, seen = _columns(model, x, ours, pca, seen)
+    return Batch(start, x, ours, pca, seen, own, *units, own_seen=~np.isnan(own))
+
+
+def _mean(model: Autoencoder) -> np.ndarray:
+    return model.pca_.mean.double().cpu().numpy()
+
+
+def _columns(
+    model: Autoencoder, x: np.ndarray, ours: np.ndarray, pca: np.ndarray, seen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Give distances by column in place of values, such that their differences are the errors of whole columns."""
+
+    def root(apart: np.ndarray) -> np.ndarray:
+        return np.sqrt(model.preparation_.by_column(np.where(seen, apart, np.nan) ** 2))
+
+    far = root(x - _mean(model))
+    known = ~np.isnan(far)
+    far, off, off_pca = (np.where(known, part, 0.0) for part in (far, root(ours - x), root(pca - x)))
+    return far, far + off, far + off_pca, known
 
 
 def row_errors(x: np.ndarray, x_hat: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -200,7 +212,9 @@ def measure(model: Autoencoder, raw: Raw) -> Measured:
     result: Measured | None = None
     for batch in batches(model, raw):
         if result is None:
-            mean = model.pca_.mean.double().cpu().numpy().reshape(batch.x.shape[1:])
+            mean = (
+                _mean(model).reshape(batch.x.shape[1:]) if not model.preparation_.heads_ else np.zeros(batch.x.shape[1])
+            )
             result = Measured(
                 CellSums(batch.x.shape[1:], mean),
                 CellSums(batch.own.shape[1:]),
@@ -208,7 +222,8 @@ def measure(model: Autoencoder, raw: Raw) -> Measured:
                 np.empty(len(raw)),
             )
         result.prepared.add(batch.x, batch.ours, batch.pca, batch.seen)
-        result.own.add(batch.own, batch.own_ours, batch.own_pca, batch.own_seen)
+        own, ours, pca = model.preparation_.comparable(batch.own, batch.own_ours, batch.own_pca)
+        result.own.add(own, ours, pca, batch.own_seen)
         part = slice(batch.start, batch.start + len(batch.x))
         result.rows[part] = row_errors(batch.x, batch.ours, batch.seen)
         result.rows_pca[part] = row_errors(batch.x, batch.pca, batch.seen)

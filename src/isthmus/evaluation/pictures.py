@@ -268,9 +268,9 @@ def cell_table(seen: Evidence, rows: np.ndarray, most_columns: int = 8) -> dict[
             far = abs(found.ours[i, j] - found.x[i, j]) / spread[j] if known and spread[j] > 0 else 0.0
             cells.append(
                 {
-                    "original": number(found.own[i, j]) if known else "missing",
-                    "ours": number(found.own_ours[i, j]),
-                    "pca": number(found.own_pca[i, j]),
+                    "original": seen.shown(int(j), found.own[i, j]) if known else "missing",
+                    "ours": seen.shown(int(j), found.own_ours[i, j]),
+                    "pca": seen.shown(int(j), found.own_pca[i, j]),
                     "off": int(np.searchsorted([0.5, 1.0, 2.0], far)),
                 }
             )
@@ -337,7 +337,9 @@ def _cell(seen: Evidence, found: Examples, i: int, place: int) -> dict[str, str]
         name = f"step {index[0]}{part}"
     else:
         assert seen.comparison.by_column is not None
-        name = seen.comparison.by_column.names[int(index[0])]
+        j = int(index[0])
+        name = seen.comparison.by_column.names[j]
+        return {"name": name, "value": seen.shown(j, own[j]), "ours": seen.shown(j, ours[j])}
     shape = found.x.shape[1:]
     value, guess = own.reshape(shape)[index], ours.reshape(shape)[index]
     return {"name": name, "value": number(float(value)), "ours": number(float(guess))}

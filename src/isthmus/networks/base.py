@@ -76,7 +76,7 @@ class LinearPath(nn.Module):
         components: Tensor,
         scale: Tensor,
         *,
-        slope: float = 1.0,
+        slope: Tensor | float = 1.0,
         output_mean: Tensor | None = None,
     ) -> None:
         """Set the weights so that the codes are principal components divided by `scale`.
@@ -88,7 +88,7 @@ class LinearPath(nn.Module):
             Orthonormal rows; fewer than `latent_dim` leave the other code units at zero.
         scale : Tensor of shape (k,)
             Standard deviation of each component: codes then start with unit variance.
-        slope : float, default=1.0
+        slope : float or Tensor of shape (size,), default=1.0
             Multiplies the deviation from the mean in the output, where the output is not in the units of the input.
         output_mean : Tensor of shape (size,), optional
             Output for the mean input; `mean` by default.
@@ -99,7 +99,7 @@ class LinearPath(nn.Module):
         weight = components / scale[:, None]
         self.encoder.weight[:k] = weight
         self.center.copy_(mean)
-        self.decoder.weight[:, :k] = slope * (components * scale[:, None]).T
+        self.decoder.weight[:, :k] = (slope * (components * scale[:, None])).T
         self.decoder.bias.copy_(mean if output_mean is None else output_mean)
 
     def encode(self, x: Tensor) -> Tensor:

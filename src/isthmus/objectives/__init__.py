@@ -3,6 +3,7 @@
 from isthmus.objectives.adversarial import Adversarial
 from isthmus.objectives.base import Batch, Coder, Objective, Rival, Terms
 from isthmus.objectives.chain import Chain, each_objective
+from isthmus.objectives.columns import Columns
 from isthmus.objectives.contractive import Contractive
 from isthmus.objectives.denoising import Denoising
 from isthmus.objectives.masking import Masking
@@ -21,6 +22,7 @@ __all__ = [
     "Batch",
     "Chain",
     "Coder",
+    "Columns",
     "Contractive",
     "Denoising",
     "Loss",

@@ -11,26 +11,36 @@ from torch import Tensor
 from isthmus.exceptions import ParameterError
 from isthmus.objectives.base import Objective
 from isthmus.objectives.checks import LARGEST, is_number, refuse
+from isthmus.objectives.reconstruction import Loss
 
-#: Rows, the mask of their observed cells, the level and a generator to corrupted rows.
-Corruption = Callable[[Tensor, Tensor | None, float | Tensor, torch.Generator], Tensor]
+#: Rows, the mask of their observed cells, the level, a generator and the column of each value to corrupted rows.
+Corruption = Callable[[Tensor, Tensor | None, float | Tensor, torch.Generator, Tensor | None], Tensor]
 #: What a person may give.
 OwnNoise = Callable[[Tensor, torch.Generator], Tensor]
 
 
-def _drawn(draw: Callable[..., Tensor], x: Tensor, generator: torch.Generator) -> Tensor:
-    return draw(x.shape, generator=generator, dtype=x.dtype, device=generator.device).to(x.device)
+def _drawn(draw: Callable[..., Tensor], x: Tensor, generator: torch.Generator, columns: Tensor | None = None) -> Tensor:
+    """Draw for each value; the values of one column share what is drawn for it."""
+    shape = x.shape if columns is None else (len(x), int(columns[-1]) + 1)
+    drawn = draw(shape, generator=generator, dtype=x.dtype, device=generator.device).to(x.device)
+    return drawn if columns is None else drawn[:, columns.to(x.device)]
 
 
-def _gaussian(x: Tensor, mask: Tensor | None, level: float | Tensor, generator: torch.Generator) -> Tensor:
+def _gaussian(
+    x: Tensor, mask: Tensor | None, level: float | Tensor, generator: torch.Generator, columns: Tensor | None
+) -> Tensor:
     return x + _drawn(torch.randn, x, generator).mul_(level)
 
 
-def _mask(x: Tensor, mask: Tensor | None, level: float | Tensor, generator: torch.Generator) -> Tensor:
-    return x * (_drawn(torch.rand, x, generator) >= level)
+def _mask(
+    x: Tensor, mask: Tensor | None, level: float | Tensor, generator: torch.Generator, columns: Tensor | None
+) -> Tensor:
+    return x * (_drawn(torch.rand, x, generator, columns) >= level)
 
 
-def _salt_pepper(x: Tensor, mask: Tensor | None, level: float | Tensor, generator: torch.Generator) -> Tensor:
+def _salt_pepper(
+    x: Tensor, mask: Tensor | None, level: float | Tensor, generator: torch.Generator, columns: Tensor | None
+) -> Tensor:
     drawn = _drawn(torch.rand, x, generator)
     # Where nothing of a column is observed its ends are infinite, and are not put anywhere.
     low = (x if mask is None else x.masked_fill(~mask, torch.inf)).amin(0, keepdim=True)
@@ -39,9 +49,14 @@ def _salt_pepper(x: Tensor, mask: Tensor | None, level: float | Tensor, generato
     return torch.where((drawn >= level / 2) & (drawn < level), high, x)
 
 
-def _swap(x: Tensor, mask: Tensor | None, level: float | Tensor, generator: torch.Generator) -> Tensor:
-    other = torch.randint(len(x), x.shape, generator=generator, device=generator.device).to(x.device)
-    chosen = _drawn(torch.rand, x, generator) < level
+def _swap(
+    x: Tensor, mask: Tensor | None, level: float | Tensor, generator: torch.Generator, columns: Tensor | None
+) -> Tensor:
+    shape = x.shape if columns is None else (len(x), int(columns[-1]) + 1)
+    other = torch.randint(len(x), shape, generator=generator, device=generator.device).to(x.device)
+    if columns is not None:
+        other = other[:, columns.to(x.device)]
+    chosen = _drawn(torch.rand, x, generator, columns) < level
     if mask is not None:
         chosen &= mask.gather(0, other)
     return torch.where(chosen, x.gather(0, other), x)
@@ -67,7 +82,8 @@ class Denoising(Objective):
     noise : {"gaussian", "mask", "salt_pepper", "swap"} or callable, default="gaussian"
         "gaussian" adds normal noise of standard deviation `level`, in prepared units. "mask" sets a share `level` of
         the values to 0, which is the mean of a standardised column. "salt_pepper" sets them to the least or the largest
-        value that their column has in the batch, "swap" to the value of a row of the batch drawn for each.
+        value that their column has in the batch, "swap" to the value of a row of the batch drawn for each. Of a table
+        with categories "mask" and "swap" take whole columns.
         A callable (x, generator) gives the corrupted batch: x is a copy of the prepared batch, a Tensor of shape
         (n, *shape), the generator is the torch.Generator to draw from, and the result has the shape, dtype and device
         of x; `level` is not used. A model with a callable has to be given its objective again by `load`.
@@ -104,6 +120,9 @@ class Denoising(Objective):
         self.noise = noise
         self.level = level
 
+    def meet(self, loss: Loss, names: Sequence[str] | None) -> None:
+        self._columns = loss.columns
+
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
         if callable(self.noise):
             return
@@ -119,7 +138,7 @@ class Denoising(Objective):
         if callable(self.noise):
             seen = self._own(self.noise, x, generator)
         else:
-            seen = NOISES[self.noise](x, mask, self._level(x, generator), generator)
+            seen = NOISES[self.noise](x, mask, self._level(x, generator), generator, getattr(self, "_columns", None))
         return seen if mask is None else torch.where(mask, seen, x)
 
     def _level(self, x: Tensor, generator: torch.Generator) -> float | Tensor:

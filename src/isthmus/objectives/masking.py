@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from isthmus.objectives.base import Batch, Objective
 from isthmus.objectives.checks import is_number, refuse
 from isthmus.objectives.filling import GaussianFill
+from isthmus.objectives.reconstruction import Loss
 
 AUTO = "auto"
 #: Values of an item up to which missing cells are filled by a Gaussian before the encoder.
@@ -32,8 +33,9 @@ class Masking(Objective):
     ----------
     rate : "auto", float or (float, float), default="auto"
         Share of the values hidden, from 0 to 1. "auto": each column at its own rate of missing values, at least 0.1
-        (at 0.3 where nothing is missing), times a factor that is drawn from 0 to 2 for each row. A pair is a range
-        from which the share is drawn for each row. At least about one value a row is hidden.
+        (at 0.3 where nothing is missing at all), times a factor that is drawn from 0 to 2 for each row. A pair is a
+        range from which the share is drawn for each row. At least about one value a row is hidden. The slots of a
+        column of categories are hidden together.
 
     Raises
     ------
@@ -57,6 +59,9 @@ class Masking(Objective):
 
     def __init__(self, rate: str | float | Sequence[float] = AUTO):
         self.rate = rate
+
+    def meet(self, loss: Loss, names: Sequence[str] | None) -> None:
+        self._columns = loss.columns
 
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
         if isinstance(self.rate, str):
@@ -90,7 +95,13 @@ class Masking(Objective):
         else:
             low, high = self.rate if isinstance(self.rate, Sequence) else (self.rate, self.rate)
             rate = low + (high - low) * drawn(*each)
-        shown = drawn(*x.shape) >= rate.clamp(min=1 / x[0].numel())
+        columns = getattr(self, "_columns", None)
+        if columns is None:
+            shown = drawn(*x.shape) >= rate.clamp(min=1 / x[0].numel())
+        else:
+            # The slots of a column are hidden together.
+            width = int(columns[-1]) + 1
+            shown = drawn(len(x), width)[:, columns.to(x.device)] >= rate.clamp(min=1 / width)
         return shown if mask is None else shown & mask
 
     def reconstruction(self, batch: Batch) -> Tensor:

@@ -18,12 +18,12 @@ class Loss(ABC):
     """A loss of each cell, and the link from the network's output to a value in prepared units."""
 
     name: str
-    #: Whether the prepared values must lie between 0 and 1.
-    unit_interval = False
-    #: Whether they must be counts, or other values from 0 on, as they are.
+    #: Column that each value belongs to, a Tensor of shape (p,); None where each is a column of its own.
+    columns: Tensor | None = None
+    #: Columns for each value of a row: what the sum of a column's cells is to be multiplied by.
+    per_value = 1.0
+    #: Whether the prepared values must be counts, or other values from 0 on, as they are.
     counts = False
-    #: Slope of the inverse of the link where the linear path starts: its output is multiplied by this.
-    start_slope = 1.0
 
     @abstractmethod
     def cells(self, output: Tensor, x: Tensor) -> Tensor:
@@ -32,6 +32,10 @@ class Loss(ABC):
     def link(self, output: Tensor) -> Tensor:
         """Value in prepared units that the network's output stands for."""
         return output
+
+    def linear_start(self, mean: Tensor) -> tuple[Tensor | float, Tensor]:
+        """Slope of the inverse of the link where the linear path starts, and the output for the mean row."""
+        return 1.0, mean
 
     def __call__(self, output: Tensor, x: Tensor, mask: Tensor | None) -> Tensor:
         """Mean over the observed cells of a batch: a scalar."""
@@ -72,8 +76,6 @@ class BinaryCrossEntropy(Loss):
     """Cross entropy of Bernoulli cells; the network's output is a logit."""
 
     name = "bce"
-    unit_interval = True
-    start_slope = 4.0
 
     def cells(self, output: Tensor, x: Tensor) -> Tensor:
         inside = x.clamp(0, 1)
@@ -82,6 +84,9 @@ class BinaryCrossEntropy(Loss):
 
     def link(self, output: Tensor) -> Tensor:
         return output.sigmoid()
+
+    def linear_start(self, mean: Tensor) -> tuple[Tensor | float, Tensor]:
+        return 4.0, mean.clamp(0.02, 0.98).logit()
 
 
 class Poisson(Loss):

@@ -18,7 +18,7 @@ from isthmus import parameters as check
 from isthmus import persistence
 from isthmus._version import __version__
 from isthmus.autoencoder import Autoencoder
-from isthmus.data import PREPARATIONS, Preparation, Raw, as_raw
+from isthmus.data import Preparation, Raw, as_raw, restore_preparation
 from isthmus.exceptions import ModelFileError
 from isthmus.storage import Stored, model_card, write_folder
 
@@ -180,7 +180,7 @@ class Task(BaseEstimator):
             config, own = stored.config, stored.preparation["task"]
             params = {k: tuple(v) if isinstance(v, list) else v for k, v in config["parameters"].items()}
             task = cls(**params | {"device": device})
-            preparation = PREPARATIONS[own["kind"]].restore(own, _below("task/", stored.arrays))
+            preparation = restore_preparation(own, _below("task/", stored.arrays))
             task._fitted_on(preparation, config["n_rows"])
             autoencoders = {}
             for name, about in config["autoencoders"].items():

@@ -14,22 +14,26 @@ from sklearn.utils import check_random_state
 
 from isthmus import parameters as check
 from isthmus.autoencoder import Autoencoder
-from isthmus.data import PREPARATIONS, Raw, as_raw
-from isthmus.data.moments import column_moments, dense
+from isthmus.data import Prepared, Raw, as_raw, preparation_for
+from isthmus.data.column import BOOLEAN, CATEGORY
+from isthmus.data.columns.base import BINARY, NUMBERS
+from isthmus.data.moments import dense
 from isthmus.exceptions import ParameterError
+from isthmus.networks import each_of
 from isthmus.objectives import Masking
 from isthmus.tasks.base import Learnt, Task
-from isthmus.tasks.residuals import LEVELS, Residuals
+from isthmus.tasks.completing import Bounds, completed, doubts, kinds_of
+from isthmus.tasks.residuals import LEVELS, Residuals, correlated, deviation
 from isthmus.training.split import held_out
 
-#: Share of the rows held out at most, and how many of them there are at most, and seen at least, again and again.
+#: Share of the rows held out, how many there are at most, and how often they are seen together at least.
 HELD, MOST_HELD, LEAST_SEEN = 0.15, 2000, 500
 #: Values, hidden or not, of the rows that tell how far expected values are off, and these rows at least and at most.
 JUDGED, LEAST_JUDGED, MOST_JUDGED = 200_000, 500, 4000
+#: How numbers are prepared: so that the mean of the prepared values is that of the values.
+SCALING = "standard"
 #: Largest code.
 MOST_LATENT = 256
-#: Values of the matrices that are drawn with at once.
-AT_ONCE = 1 << 22
 
 
 class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
@@ -61,10 +65,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
     ----------
     autoencoder_ : Autoencoder
         What fills the cells.
-    bounds_ : ndarray of shape (2, width)
-        Least and largest value seen of each column (of each channel, for pictures and sequences).
-    whole_ : bool ndarray of shape (width,)
-        Whether all values seen of a column were whole numbers; those filled in are too, then.
+    bounds_ : isthmus.tasks.completing.Bounds
+        Least and largest value seen of each column (of each channel, for pictures and sequences), and whether all were
+        whole numbers.
     kind_, schema_, n_features_in_, feature_names_in_, n_rows_
         As of `Autoencoder`.
 
@@ -158,19 +161,21 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
         self._check_parameters()
         raw = _densely(as_raw(X, kind=self.kind))
         # Messages name rows of all that was given, so that all of it is checked first.
-        PREPARATIONS[raw.kind]().refuse_infinite(raw)
+        preparation_for(raw).refuse_infinite(raw)
         seed = self._seed()
         learnt, out = _split(raw, seed)
-        size = int(np.prod(raw.item_shape))
+        mixed = raw.schema.is_mixed
+        shape = preparation_for(raw, SCALING).fit(raw.take(learnt)).shape_ if mixed else raw.item_shape
         autoencoder = Autoencoder(
-            min(MOST_LATENT, size),
+            min(MOST_LATENT, int(np.prod(shape))),
             kind=raw.kind,
             objective=Masking(self.rate),
             network=self.network,
             hidden=self.hidden,
             members=self.members if len(out) else 1,
-            loss="mse",
-            scaling="standard",
+            # Means are filled in, which the squared error asks for; a table has a likelihood for each column.
+            loss="auto" if mixed else "mse",
+            scaling=SCALING,
             max_epochs=self.max_epochs if len(out) else 0,
             validation_fraction=0.0,
             random_state=seed,
@@ -180,11 +185,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
         held = raw.take(_again(out, LEAST_SEEN)) if len(out) else None
         autoencoder.fit(raw.take(learnt), validation=held)
         self.autoencoder_ = autoencoder
-        self._fitted_on(autoencoder.preparation_, len(raw))
-        width = autoencoder.preparation_.width(raw.item_shape)
-        moments = column_moments(raw.values, width)
-        self.bounds_ = np.stack([moments.low, moments.high])
-        self.whole_ = _whole(raw.values.reshape(-1, width))
+        preparation = autoencoder.preparation_
+        self._fitted_on(preparation, len(raw))
+        self.bounds_ = Bounds.of(preparation.values(raw), preparation.width(raw.item_shape))
         self._residuals = self._judged(raw, out if len(out) else learnt, seed)
         return self
 
@@ -206,7 +209,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
         expected = np.full(raw.values.shape, np.nan)
         for rows, mean, _ in self._gaps(raw):
             expected[rows] = self._in_units(mean)
-        return self._completed(raw, expected)
+        return completed(raw, expected, self.preparation_)
 
     def sample_imputations(self, X: Any, m: int = 5, random_state: Any = None) -> list[Any]:
         """Draw completed data that vary as much as the data allow (multiple imputation).
@@ -237,16 +240,17 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
             raise ParameterError(
                 f"Imputer: random_state={random_state!r} cannot be used; expected {check.RANDOM_WORDS}."
             )
-        generator = torch.Generator().manual_seed(int(check_random_state(random_state).randint(2**31 - 1)))
+        seed = int(check_random_state(random_state).randint(2**31 - 1))
+        generator, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
         draws = [np.full(raw.values.shape, np.nan) for _ in range(m)]
         for rows, mean, mask in self._gaps(raw):
             spread = self._spread(mask)
-            scale = _deviation(spread, mask)
+            scale = deviation(spread, mask)
             noise = torch.randn(len(mean), mean[0].numel(), m, generator=generator, dtype=torch.float64)
-            shares = ndtr(_correlated(noise, spread, scale).numpy())
+            shares = ndtr(correlated(noise, spread, scale).numpy())
             for k, draw in enumerate(draws):
-                draw[rows] = self._in_units(mean, scale, shares[:, :, k].reshape(mean.shape))
-        return [self._completed(raw, draw) for draw in draws]
+                draw[rows] = self._in_units(mean, scale, shares[:, :, k].reshape(mean.shape), rng)
+        return [completed(raw, draw, self.preparation_) for draw in draws]
 
     def uncertainty(self, X: Any) -> Any:
         """Give the standard deviation of each missing value, in the units of its column.
@@ -258,118 +262,114 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
         Returns
         -------
         ndarray or frame, like X
-            Of floats; 0 where a value is observed, NaN where nothing was learnt of a column.
+            Of floats; 0 where a value is observed, NaN where nothing was learnt of a column. For dates in days; for
+            categories and truth values, the chance of another one than that filled in.
         """
         raw = _densely(self._given(X))
         found = np.zeros(raw.values.shape)
+        levels = (np.arange(LEVELS) + 0.5) / LEVELS
         for rows, mean, mask in self._gaps(raw):
-            scale = _deviation(self._spread(mask), mask)
-            shares = (np.arange(LEVELS) + 0.5) / LEVELS
-            values = [self._bounded(self._in_units(mean, scale, np.full(mean.shape, share))) for share in shares]
-            found[rows] = np.std(values, axis=0)
+            scale = deviation(self._spread(mask), mask)
+            found[rows] = np.std([self._in_units(mean, scale, np.full(mean.shape, level)) for level in levels], axis=0)
+            for j, chance in self._chances(mean):
+                found[rows, j] = 1 - chance
         found[~np.isnan(raw.values)] = 0.0
-        floats = None if raw.column_dtypes is None else tuple(_as_float(name) for name in raw.column_dtypes)
-        return self.preparation_.give_back(found, replace(raw, values=found, column_dtypes=floats))
+        return doubts(raw, found, self.preparation_)
 
     # --- Parts
 
     def _gaps(self, raw: Raw) -> Iterator[tuple[np.ndarray, torch.Tensor, torch.Tensor]]:
         """Rows with gaps, block by block: their numbers, what is expected of them in prepared units, and masks."""
         with_gaps = np.flatnonzero(np.isnan(raw.values).reshape(len(raw), -1).any(1))
-        # All rows are looked at, so that infinite values are refused wherever they are.
+        # All rows are looked at, so that what cannot be used is refused wherever it is.
         self.preparation_.refuse_infinite(raw)
-        inference = self.autoencoder_._inference
+        self.preparation_.values(raw, type(self).__name__)
         gaps = raw.take(with_gaps)
-        for rows, prepared in inference.blocks(gaps) if len(with_gaps) else ():
+        for rows, prepared in self.autoencoder_._inference.blocks(gaps) if len(with_gaps) else ():
             assert prepared.mask is not None
             yield with_gaps[rows], self._expected(prepared), prepared.mask.cpu()
 
-    def _expected(self, prepared: Any) -> torch.Tensor:
-        return torch.stack(self.autoencoder_._inference.outputs(prepared)).mean(0).cpu().double()
+    def _expected(self, prepared: Prepared) -> torch.Tensor:
+        inference = self.autoencoder_._inference
+        values = [inference.loss.link(output) for output in inference.outputs(prepared)]
+        return torch.stack(values).mean(0).cpu().double()
 
     def _spread(self, mask: torch.Tensor) -> torch.Tensor | None:
         """Covariance of missing cells by the Gaussian: (n, size, size), or None where there is none."""
-        fill = self._fill
+        fill: Any = self._network.fill
         if fill is None:
             return None
-        size = mask[0].numel()
         with torch.no_grad():
-            return torch.cat([fill.spread(part) for part in mask.split(max(1, AT_ONCE // size**2))])
+            return fill.spread(mask.to(fill.mean.device)).cpu()
 
     @property
-    def _fill(self) -> Any:
-        network: Any = self.autoencoder_._inference.network(torch.float32)
-        return getattr(network, "chosen", network).fill
+    def _network(self) -> Any:
+        """One of the networks: what fills and what hides are the same for all."""
+        return each_of(self.autoencoder_._model.network)[0]
+
+    def _chances(self, mean: torch.Tensor) -> Iterator[tuple[int, np.ndarray]]:
+        """Columns of categories and truth values, each with the chance of the likeliest."""
+        for head in self.preparation_.heads_:
+            if head.kind != NUMBERS:
+                chances = mean[:, head.start : head.stop].numpy() * head.scale + head.center
+                chances = np.maximum(chances, 1 - chances) if head.kind == BINARY else chances
+                yield head.column, chances.max(1).clip(0, 1)
 
     def _columns(self, values: np.ndarray) -> np.ndarray:
-        """Prepared cells (n, *shape) as columns (-1, width)."""
+        """Prepared values (n, *shape) as columns: those of a row, or channels."""
+        if values.ndim == 2:
+            return values
         item_shape = self.schema_.item_shape
-        width = self.preparation_.width(item_shape)
-        return self.preparation_.backward(values, item_shape).reshape(-1, width)
+        return self.preparation_.backward(values, item_shape).reshape(-1, self.preparation_.width(item_shape))
 
-    def _in_units(self, mean: torch.Tensor, scale: np.ndarray | None = None, shares: Any = None) -> np.ndarray:
-        """Values in the person's units: expected ones, or those that a share of the errors lies below."""
+    def _in_units(
+        self, mean: torch.Tensor, scale: np.ndarray | None = None, shares: Any = None, rng: Any = None
+    ) -> np.ndarray:
+        """Values that may be in the person's units: expected ones, or those that a share of the errors lies below."""
         values = mean.numpy()
         if scale is not None:
             errors = self._residuals.at(self._columns(values), self._columns(shares)) * self._columns(scale)
-            errors = errors.reshape(len(values), *self.schema_.item_shape)
-            values = values + self.preparation_.forward(errors)
-        return self.preparation_.inverse(values)
-
-    def _bounded(self, values: np.ndarray) -> np.ndarray:
-        """Values within the bounds seen, whole where they were."""
-        columns = values.reshape(-1, len(self.whole_))
-        columns = np.where(self.whole_, np.rint(columns), columns)
-        return np.clip(columns, *self.bounds_).reshape(values.shape)
-
-    def _completed(self, raw: Raw, values: np.ndarray) -> Any:
-        missing = np.isnan(raw.values)
-        completed = raw.values.copy()
-        completed[missing] = self._bounded(values)[missing]
-        return self.preparation_.give_back(completed, raw)
+            if values.ndim > 2:
+                errors = self.preparation_.forward(errors.reshape(len(values), *self.schema_.item_shape))
+            kinds = kinds_of(self.preparation_)
+            # Categories and truth values are drawn by their chances.
+            values = values + (errors if kinds is None else np.where(np.isin(kinds, (CATEGORY, BOOLEAN)), 0.0, errors))
+        return self.bounds_.keep(self.preparation_.inverse(values, rng))
 
     def _judged(self, raw: Raw, rows: np.ndarray, seed: int) -> Residuals:
         """Hide cells of rows and see how far the expected values are off, over the Gaussian's deviation."""
         wanted = min(MOST_JUDGED, max(LEAST_JUDGED, JUDGED // int(np.prod(raw.item_shape))))
         raw = raw.take(_again(rows, wanted)[:wanted])
-        prepared = self.preparation_.transform(raw, torch.float64)
-        generator = torch.Generator().manual_seed(seed)
-        model = self.autoencoder_._model
-        network: Any = self.autoencoder_._inference.network(torch.float64)
-        objective = model.objective.bind(getattr(network, "chosen", network))
+        inference, generator = self.autoencoder_._inference, torch.Generator().manual_seed(seed)
+        objective = inference.objective.bind(self._network)
         expected, errors = [], []
-        each = self.autoencoder_._inference.rows_at_once
-        for x, mask in zip(prepared.x.split(each), _parts(prepared, each), strict=True):
-            x, mask = x.to(model.device), None if mask is None else mask.to(model.device)
+        for _, prepared in inference.blocks(raw):
+            x = prepared.x
+            mask = torch.ones_like(x, dtype=torch.bool) if prepared.mask is None else prepared.mask
             shown = objective.hide(x, mask, generator)
             assert shown is not None
-            mean = self._expected(replace(prepared, x=x.masked_fill(~shown, 0), mask=shown))
-            hidden = ~shown if mask is None else mask & ~shown
-            scale = torch.from_numpy(_deviation(self._spread(shown.cpu()), shown.cpu()))
-            error = ((x.cpu() - mean) / scale).masked_fill(~hidden.cpu(), torch.nan)
+            mean = self._expected(Prepared(x.masked_fill(~shown, 0), shown))
+            scale = torch.from_numpy(deviation(self._spread(shown), shown))
+            error = ((x.cpu() - mean) / scale).masked_fill(~(mask & ~shown).cpu(), torch.nan)
             expected.append(self._columns(mean.numpy()))
             errors.append(self._columns(error.numpy()))
         seen = 1 - np.isnan(raw.values).mean()
         # What a Gaussian is off for its own parameters, which come from the cells seen of a pair of columns.
-        unit = np.sqrt(1 + prepared.x[0].numel() / (self.n_rows_ * seen**2))
+        unit = np.sqrt(1 + int(np.prod(self.preparation_.shape_)) / (self.n_rows_ * seen**2))
         return Residuals.of(np.concatenate(expected), np.concatenate(errors), min(len(rows), wanted), unit)
 
     # --- To a folder and back
 
     def _learnt(self) -> Learnt:
         arrays = {"edges": self._residuals.edges, "quantiles": self._residuals.quantiles}
-        arrays |= {"bounds": self.bounds_, "whole": self.whole_}
+        arrays |= {"low": self.bounds_.low, "high": self.bounds_.high, "whole": self.bounds_.whole}
         return Learnt({}, arrays, {"main": self.autoencoder_})
 
     def _restore(self, learnt: Learnt) -> None:
         arrays = learnt.arrays
         self.autoencoder_ = learnt.autoencoders["main"]
-        self.bounds_, self.whole_ = arrays["bounds"], arrays["whole"]
+        self.bounds_ = Bounds(arrays["low"], arrays["high"], arrays["whole"])
         self._residuals = Residuals(arrays["edges"], arrays["quantiles"])
-
-
-def _parts(prepared: Any, rows: int) -> Any:
-    return prepared.mask.split(rows) if prepared.mask is not None else [None] * len(prepared.x.split(rows))
 
 
 def _densely(raw: Raw) -> Raw:
@@ -388,34 +388,3 @@ def _split(raw: Raw, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def _again(rows: np.ndarray, least: int) -> np.ndarray:
     """Some rows, again and again until there are enough: other cells of them are hidden each time."""
     return np.tile(rows, -(-least // len(rows)))
-
-
-def _whole(columns: np.ndarray) -> np.ndarray:
-    """Columns of whole numbers alone; NaN where missing."""
-    if columns.dtype.kind != "f":
-        return np.ones(columns.shape[1], dtype=bool)
-    with np.errstate(invalid="ignore"):
-        return ((columns == np.rint(columns)) | np.isnan(columns)).all(0)
-
-
-def _deviation(spread: torch.Tensor | None, mask: torch.Tensor) -> np.ndarray:
-    """Deviation of each missing cell, of the shape of the mask; 1 where the cell is observed, or nothing is known."""
-    if spread is None:
-        return np.ones(mask.shape)
-    variance = spread.diagonal(dim1=1, dim2=2)
-    return torch.where(variance > 0, variance, 1.0).sqrt().view(mask.shape).numpy()
-
-
-def _correlated(noise: torch.Tensor, spread: torch.Tensor | None, deviation: np.ndarray) -> torch.Tensor:
-    """Normal noise of m draws of rows (n, size, m), correlated as the missing cells of each row are."""
-    if spread is None:
-        return noise
-    scale = torch.from_numpy(deviation).flatten(1)
-    correlation = spread / scale[:, :, None] / scale[:, None, :]
-    correlation.diagonal(dim1=1, dim2=2).fill_(1)
-    return torch.linalg.cholesky(correlation) @ noise
-
-
-def _as_float(dtype: str) -> str:
-    """Name of the type of a frame's column that holds deviations of one of a type."""
-    return dtype if "float" in dtype.lower() or dtype == "double" else {"pyarrow": "double"}.get(dtype, "float64")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from scipy.special import ndtri
 
 #: Quantiles kept, at the middles of as many equal shares.
@@ -87,3 +88,21 @@ class Residuals:
         low = self.quantiles[columns, bins, below]
         high = self.quantiles[columns, bins, below + 1]
         return low + (place - below) * (high - low)
+
+
+def deviation(spread: torch.Tensor | None, mask: torch.Tensor) -> np.ndarray:
+    """Deviation of each missing cell, of the shape of the mask; 1 where the cell is observed, or nothing is known."""
+    if spread is None:
+        return np.ones(mask.shape)
+    variance = spread.diagonal(dim1=1, dim2=2)
+    return torch.where(variance > 0, variance, 1.0).sqrt().view(mask.shape).numpy()
+
+
+def correlated(noise: torch.Tensor, spread: torch.Tensor | None, scale: np.ndarray) -> torch.Tensor:
+    """Normal noise of m draws of rows (n, size, m), correlated as the missing cells of each row are."""
+    if spread is None:
+        return noise
+    unit = torch.from_numpy(scale).flatten(1)
+    correlation = spread / unit[:, :, None] / unit[:, None, :]
+    correlation.diagonal(dim1=1, dim2=2).fill_(1)
+    return torch.linalg.cholesky(correlation) @ noise

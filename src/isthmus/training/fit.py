@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import clone
-from torch import nn
+from torch import Tensor, nn
 
-from isthmus.data import PREPARATIONS, Preparation, Raw, Rows
+from isthmus.data import Preparation, Raw, Rows, preparation_for
 from isthmus.data.moments import only_zeros_and_ones
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Members, Network, find_family
-from isthmus.objectives import Chain, Loss, Objective, make_loss, resolve
+from isthmus.objectives import Chain, Columns, Loss, Objective, resolve
 from isthmus.training.devices import choose_device, choose_precision
 from isthmus.training.inference import Inference
 from isthmus.training.pca import BUDGET, PrincipalComponents, principal_components
@@ -28,6 +28,7 @@ from isthmus.training.setup import (
     Architecture,
     begin,
     check_own_pair,
+    loss_for,
     start_at_counts,
     start_at_pca,
     start_objective,
@@ -193,22 +194,28 @@ def _prepare(params: Mapping[str, Any], raw: Raw, train: np.ndarray | None) -> t
         )
     if name == "poisson":
         scaling = _scaling_of_counts(raw, scaling)
-    kind = PREPARATIONS[raw.kind]
     learnt = raw
     if train is not None:
         # Messages name rows of all that was given, so that all of it is checked first.
-        kind(scaling).refuse_infinite(raw)
+        preparation_for(raw, scaling).refuse_infinite(raw)
         learnt = raw.take(train)
-    preparation = kind(scaling).fit(learnt)
+    preparation = preparation_for(raw, scaling).fit(learnt)
+    if preparation.heads_:
+        if name not in ("auto", "mse", "mae", "huber"):
+            raise ParameterError(
+                f"loss={name!r} cannot be used with {raw.origin}, whose columns are not all numbers; leave "
+                "loss='auto', which has one likelihood a column."
+            )
+        return loss_for(Columns.name if name == "auto" else name, preparation), preparation
     binary = preparation.binary_ and (train is None or only_zeros_and_ones(raw.values))
     if scaling == "auto" and preparation.binary_ and not binary:
-        preparation = kind("standard").fit(learnt)
+        preparation = preparation_for(raw, "standard").fit(learnt)
     if name == "bce" and scaling == "auto" and not binary:
-        preparation = kind("minmax").fit(learnt)
+        preparation = preparation_for(raw, "minmax").fit(learnt)
     if name == "bce" and scaling == "none":
         _refuse_outside_unit_interval(raw)
     automatic = "bce" if binary else "mse"
-    return make_loss(automatic if name == "auto" else name), preparation
+    return loss_for(automatic if name == "auto" else name, preparation), preparation
 
 
 def _scaling_of_counts(raw: Raw, scaling: str) -> str:
@@ -313,15 +320,23 @@ def beside_pca(model: Model, rows: Rows, split: str) -> dict[str, Any]:
     inference = model.inference()
     ours = theirs = cells = 0.0
     chosen = evenly(len(rows), COMPARED[split])
+    firsts = _first_slots(model.loss)
     for index in chosen.split(1024):
         batch = rows.take(index)
         seen = torch.ones_like(batch.x) if batch.mask is None else batch.mask.to(batch.x)
         ours += float(((inference.decode(inference.encode(batch)) - batch.x).square() * seen).sum())
         theirs += float(((model.pca.reconstruct(batch.x) - batch.x).square() * seen).sum())
-        cells += float(seen.sum())
+        cells += float((seen if firsts is None else seen[:, firsts]).sum())
     cells = max(cells, 1.0)
     ratio = ours / theirs if theirs > 0 else (1.0 if ours == 0 else float("inf"))
     return {"rows": len(chosen), "split": split, "ours": ours / cells, "pca": theirs / cells, "ratio": ratio}
+
+
+def _first_slots(loss: Loss) -> Tensor | None:
+    """First slot of each column, which is there where any of it is; None where each value is a column of its own."""
+    if loss.columns is None:
+        return None
+    return torch.cat([torch.zeros(1, dtype=torch.long), loss.columns.diff().nonzero()[:, 0] + 1])
 
 
 def history_of(state: TrainingState) -> dict[str, list[float]]:

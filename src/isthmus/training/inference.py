@@ -136,14 +136,17 @@ class Inference:
             blocks = [csr_matrix(self.encode(prepared).cpu().numpy()) for _, prepared in self.blocks(raw)]
         return vstack(blocks, format="csr")
 
-    def values(self, codes: Any) -> np.ndarray:
-        """Rows in the person's units from codes, an ndarray or a csr matrix of shape (n, latent_dim)."""
+    def values(self, codes: Any, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Rows in the person's units from codes, an ndarray or a csr matrix of shape (n, latent_dim).
+
+        With `rng` categories are drawn by their chances, else each is the likeliest.
+        """
         dtype, rows = self.dtype_for(codes.dtype), self.rows_at_once
         parts = []
         for start in range(0, codes.shape[0], rows):
             part = codes[start : start + rows]
             z = torch.as_tensor(part.toarray() if issparse(part) else part, dtype=dtype, device=self.device)
-            parts.append(self.preparation.inverse(self.decode(z).cpu().numpy()))
+            parts.append(self.preparation.inverse(self.decode(z).cpu().numpy(), rng))
         return np.concatenate(parts)
 
     def reconstruct(self, raw: Raw) -> np.ndarray:

@@ -13,7 +13,7 @@ from isthmus.data import Preparation, Prepared, Rows
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Layout, LinearPath, Members, Network, assemble, each_of, find_family
 from isthmus.networks.activations import LogOfCounts
-from isthmus.objectives import Loss, Objective
+from isthmus.objectives import Columns, Loss, Objective, make_loss
 from isthmus.training.drawing import seeded
 from isthmus.training.pca import PrincipalComponents
 from isthmus.training.split import evenly
@@ -146,24 +146,27 @@ def _start_linear_path(path: LinearPath, pca: PrincipalComponents, loss: Loss) -
     scale = pca.variances.sqrt()
     largest = float(scale.max()) if len(scale) else 0.0
     scale = scale.clamp(min=1e-3 * largest) if largest > 0 else torch.ones_like(scale)
-    output_mean = None
-    if loss.unit_interval:
-        output_mean = pca.mean.clamp(0.02, 0.98).logit()
+    slope, output_mean = loss.linear_start(pca.mean)
     weight = path.encoder.weight
     path.start(
         pca.mean.to(weight),
         pca.components.to(weight),
         scale.to(weight),
-        slope=loss.start_slope,
-        output_mean=None if output_mean is None else output_mean.to(weight),
+        slope=slope.to(weight) if isinstance(slope, Tensor) else slope,
+        output_mean=output_mean.to(weight),
     )
+
+
+def loss_for(name: str, preparation: Preparation) -> Loss:
+    """Make the loss called `name` for rows of a preparation."""
+    return Columns(preparation.heads_) if name == Columns.name else make_loss(name)
 
 
 def begin(
     objective: Objective, loss: Loss, preparation: Preparation, shape: tuple[int, ...], latent_dim: int
 ) -> Objective:
     """Let an objective meet the loss and the columns, and begin; give it back."""
-    objective.meet(loss, preparation.feature_names_)
+    objective.meet(loss, preparation.slot_names_)
     objective.begin(shape, latent_dim)
     return objective
 

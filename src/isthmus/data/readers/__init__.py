@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from isthmus.data.frames import Names
+from isthmus.data.frames import Asked, Names
 from isthmus.data.kinds import arrange, check_kind
 from isthmus.data.pictures import Size, parse_size
 from isthmus.data.raw import Raw
@@ -19,7 +20,7 @@ from isthmus.data.readers.idx import read_idx
 from isthmus.data.readers.numpy_files import read_npy, read_npz
 from isthmus.exceptions import DataError, ParameterError
 
-Table = Callable[[Path, Names, Names], Raw]
+Table = Callable[[Path, Asked], Raw]
 Array = Callable[[Path], Raw]
 
 #: Readers of files with named columns, by ending.
@@ -50,6 +51,7 @@ def read(
     size: Size = None,
     columns: Names = None,
     drop: Names = None,
+    schema: Mapping[str, Any] | None = None,
 ) -> Raw:
     r"""Read a file, a folder of pictures, or CSV from standard input.
 
@@ -66,6 +68,8 @@ def read(
         Height and width to resize pictures to.
     columns, drop : str or sequence of str, optional
         Columns to keep, columns to set aside; those not kept lie in `Raw.extra`.
+    schema : mapping, optional
+        What columns are, where their values do not tell: see `as_raw`.
 
     Returns
     -------
@@ -74,7 +78,7 @@ def read(
     Raises
     ------
     DataError
-        Where there is no such file, it is empty, damaged or of another format, or does not hold numbers.
+        Where there is no such file, it is empty, damaged or of another format, or a column cannot be taken.
     ParameterError
         Where a parameter is unknown or does not go with the source.
 
@@ -89,22 +93,22 @@ def read(
     (('age', 'height'), [[30.0, 1.8], [41.0, nan]], ['Ann', 'Bo'])
     """
     check_kind(kind)
-    wanted = parse_size(size)
+    wanted, asked = parse_size(size), Asked(columns, drop, schema)
     if str(source) == "-":
         _only_pictures_resize(wanted, "standard input")
-        return arrange(read_stdin(columns, drop), kind)
+        return arrange(read_stdin(asked), kind)
     path = _existing(source)
     name = path.name.lower()
     if path.is_dir() or name.endswith(endings()):
-        _only_tables_have_columns(columns, drop, path)
+        _only_tables_have_columns(asked, path)
         return arrange(read_folder(path, wanted) if path.is_dir() else read_picture(path, wanted), kind)
     _only_pictures_resize(wanted, path.name)
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty (0 bytes).")
     for ending, table in TABLES.items():
         if name.endswith(ending):
-            return arrange(_guarded(partial(table, path, columns, drop), path), kind)
-    _only_tables_have_columns(columns, drop, path)
+            return arrange(_guarded(partial(table, path, asked), path), kind)
+    _only_tables_have_columns(asked, path)
     for ending, array in ARRAYS.items():
         if name.endswith(ending):
             return arrange(_guarded(partial(array, path), path), kind)
@@ -149,7 +153,9 @@ def _only_pictures_resize(size: tuple[int, int] | None, name: str) -> None:
         raise ParameterError(f"size= resizes pictures from files, but {name} is none. Leave it out.")
 
 
-def _only_tables_have_columns(columns: Names, drop: Names, path: Path) -> None:
+def _only_tables_have_columns(asked: Asked, path: Path) -> None:
     """Refuse names of columns for what has none."""
-    if columns is not None or drop is not None:
-        raise ParameterError(f"columns= and drop= name columns, but {path} has no columns with names. Leave them out.")
+    if asked != Asked():
+        raise ParameterError(
+            f"columns=, drop= and schema= name columns, but {path} has no columns with names. Leave them out."
+        )

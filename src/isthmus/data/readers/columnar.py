@@ -9,12 +9,12 @@ import pyarrow as pa
 from pyarrow import feather, ipc, parquet
 
 from isthmus.data.checks import refuse_empty
-from isthmus.data.frames import Names, from_frame, refuse_duplicates
+from isthmus.data.frames import Asked, from_frame, refuse_duplicates
 from isthmus.data.raw import Raw
 from isthmus.exceptions import DataError
 
 
-def read_parquet(path: Path, columns: Names = None, drop: Names = None) -> Raw:
+def read_parquet(path: Path, asked: Asked | None = None) -> Raw:
     """Read a Parquet file."""
     try:
         with parquet.ParquetFile(path) as file:
@@ -23,10 +23,10 @@ def read_parquet(path: Path, columns: Names = None, drop: Names = None) -> Raw:
         raise  # the file may be sound
     except (pa.ArrowException, OSError, EOFError) as error:
         raise _damaged(path, "Parquet", error) from error
-    return _without_pandas_index(table, str(path), columns, drop)
+    return _without_pandas_index(table, str(path), asked)
 
 
-def read_feather(path: Path, columns: Names = None, drop: Names = None) -> Raw:
+def read_feather(path: Path, asked: Asked | None = None) -> Raw:
     """Read a Feather or Arrow file, or an Arrow stream."""
     try:
         with path.open("rb") as file:
@@ -40,25 +40,25 @@ def read_feather(path: Path, columns: Names = None, drop: Names = None) -> Raw:
         raise  # the file may be sound
     except (pa.ArrowException, OSError, EOFError) as error:
         raise _damaged(path, "Feather or Arrow", error) from error
-    return _without_pandas_index(table, str(path), columns, drop)
+    return _without_pandas_index(table, str(path), asked)
 
 
-def from_table(table: pa.Table, origin: str, columns: Names = None, drop: Names = None) -> Raw:
+def from_table(table: pa.Table, origin: str, asked: Asked | None = None) -> Raw:
     """Take an Arrow table read from a file."""
     refuse_duplicates(table.column_names, origin)
     refuse_empty((table.num_rows, 1), origin)
-    return from_frame(nw.from_native(table, eager_only=True), origin, columns, drop)
+    return from_frame(nw.from_native(table, eager_only=True), origin, asked)
 
 
-def _without_pandas_index(table: pa.Table, origin: str, columns: Names, drop: Names) -> Raw:
+def _without_pandas_index(table: pa.Table, origin: str, asked: Asked | None) -> Raw:
     """Set aside the columns in which pandas keeps its row labels: they are no measurements."""
     said = (table.schema.pandas_metadata or {}).get("index_columns", [])
     index = [name for name in said if isinstance(name, str) and name in table.column_names]
-    wanted = {columns} if isinstance(columns, str) else set(columns or ())
-    index = [name for name in index if name not in wanted]
+    asked = Asked() if asked is None else asked
+    index = [name for name in index if name not in asked.named]
     if index:
-        drop = [*index, *([drop] if isinstance(drop, str) else drop or [])]
-    return from_table(table, origin, columns, drop)
+        asked = asked.without(index)
+    return from_table(table, origin, asked)
 
 
 def _damaged(path: Path, form: str, error: Exception) -> DataError:

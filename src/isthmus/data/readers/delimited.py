@@ -14,7 +14,7 @@ from typing import BinaryIO
 import pyarrow as pa
 from pyarrow import csv
 
-from isthmus.data.frames import Names
+from isthmus.data.frames import Asked
 from isthmus.data.raw import Raw
 from isthmus.data.readers.columnar import from_table
 from isthmus.exceptions import DataError
@@ -27,7 +27,7 @@ SEPARATORS = (",", ";", "\t", "|")
 BLOCK = 1 << 24
 
 
-def read_delimited(path: Path, columns: Names = None, drop: Names = None) -> Raw:
+def read_delimited(path: Path, asked: Asked | None = None) -> Raw:
     """Read a CSV or TSV file, gzipped or not."""
     try:
         with pa.input_stream(str(path), compression="gzip" if path.suffix == ".gz" else None) as stream:
@@ -36,16 +36,16 @@ def read_delimited(path: Path, columns: Names = None, drop: Names = None) -> Raw
         raise  # the file may be sound
     except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read: it is damaged or cut off ({_first_line(error)}).") from error
-    return parse(content, str(path), columns, drop)
+    return parse(content, str(path), asked)
 
 
-def read_stdin(columns: Names = None, drop: Names = None, stream: BinaryIO | None = None) -> Raw:
+def read_stdin(asked: Asked | None = None, stream: BinaryIO | None = None) -> Raw:
     """Read CSV from standard input."""
     content = (stream or sys.stdin.buffer).read()
-    return parse(content, "standard input", columns, drop)
+    return parse(content, "standard input", asked)
 
 
-def parse(content: bytes, origin: str, columns: Names = None, drop: Names = None) -> Raw:
+def parse(content: bytes, origin: str, asked: Asked | None = None) -> Raw:
     """Take the text of a CSV file."""
     content = content.removeprefix(b"\xef\xbb\xbf")  # the mark that spreadsheets put before UTF-8
     heading = _heading(content, origin)
@@ -60,15 +60,16 @@ def parse(content: bytes, origin: str, columns: Names = None, drop: Names = None
     except UnicodeDecodeError as error:
         raise DataError(f"The column names of {origin} are not UTF-8 text. Save the file as UTF-8.") from error
     _refuse_numbers_as_names(names, origin)
-    if names.count("") == 1 and columns is None:
+    asked = Asked() if asked is None else asked
+    if names.count("") == 1 and asked.columns is None:
         # What pandas writes row numbers as; fitted, it would pass for a measurement.
         warnings.warn(
             f"{origin} has a column without a name, which looks like row numbers: it is set aside, not "
             "fitted. Give it a name to have it fitted.",
             stacklevel=5,
         )
-        drop = ["", *([drop] if isinstance(drop, str) else drop or [])]
-    return from_table(table, origin, columns, drop)
+        asked = asked.without([""])
+    return from_table(table, origin, asked)
 
 
 def _table(content: bytes, separator: str) -> pa.Table:
