@@ -123,7 +123,7 @@ def one(name="Variational", **parameters):
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        (one("Quantum"), "'Quantum' is no objective that this version of Isthmus knows; it knows Denoising, Sparse"),
+        (one("Quantum"), "'Quantum' is no objective that this version of Isthmus knows; it knows Denoising, Masking"),
         (one("__import__"), "'__import__' is no objective"),
         (one(["Sparse"]), "no objective"),
         (one(gamma=1.0), "Variational has no parameter 'gamma' in this version of Isthmus; it has beta"),

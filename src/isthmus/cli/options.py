@@ -205,11 +205,17 @@ ToFigures = Annotated[str | None, _option(OUTPUT, "All figures: .json or .csv.",
 ToReport = Annotated[str, _option(OUTPUT, "The report: .html.", "FILE", "--to")]
 ToCodes = Annotated[str, _option(OUTPUT, f"{_FILES}.", "FILE", "--to")]
 ToRows = Annotated[str, _option(OUTPUT, f"{_FILES}; of a model of pictures also a folder for PNG.", "FILE", "--to")]
+ToFilled = Annotated[str, _option(OUTPUT, f"The filled rows: {_FILES}.", "FILE", "-o", "--to")]
 ToDemo = Annotated[str, _option(OUTPUT, "Folder for the model and the report.", "FOLDER", "--to")]
 Report = Annotated[str | None, _option(OUTPUT, "Write a report as one HTML page.", "FILE.html")]
 Color = Annotated[str | None, _option(OUTPUT, "Column that colours the codes in the report.", "COLUMN")]
 Force = Annotated[bool, _flag("Replace what is there already.", "--force", show_default=False)]
 Verbose = Annotated[bool, _flag("Show progress and results, or only problems.", "--verbose/--quiet", "-v/-q")]
+ImputerFolder = Annotated[
+    str | None,
+    _option(MODEL, "An imputer that was saved here before fills; where there is none, the new one is saved.", "FOLDER"),
+]
+Draws = Annotated[int, _option(OUTPUT, "Write so many draws as well: FILE-1, FILE-2 ...", "M", min=0)]
 Number = Annotated[int, _option(OUTPUT, "How many rows.", "N", "-n", "--number", min=1)]
 Condition = Annotated[
     list[str] | None,

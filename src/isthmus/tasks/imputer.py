@@ -23,11 +23,11 @@ from isthmus.networks import each_of
 from isthmus.objectives import Masking
 from isthmus.tasks.base import Learnt, Task
 from isthmus.tasks.completing import Bounds, completed, doubts, kinds_of
+from isthmus.tasks.holding import again, split
 from isthmus.tasks.residuals import LEVELS, Residuals, correlated, deviation
-from isthmus.training.split import held_out
 
-#: Share of the rows held out, how many there are at most, and how often they are seen together at least.
-HELD, MOST_HELD, LEAST_SEEN = 0.15, 2000, 500
+#: Rows that an epoch is judged by at least, few ones again and again.
+LEAST_SEEN = 500
 #: Values, hidden or not, of the rows that tell how far expected values are off, and these rows at least and at most.
 JUDGED, LEAST_JUDGED, MOST_JUDGED = 200_000, 500, 4000
 #: How numbers are prepared: so that the mean of the prepared values is that of the values.
@@ -163,7 +163,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
         # Messages name rows of all that was given, so that all of it is checked first.
         preparation_for(raw).refuse_infinite(raw)
         seed = self._seed()
-        learnt, out = _split(raw, seed)
+        learnt, out = split(raw, seed)
         mixed = raw.schema.is_mixed
         shape = preparation_for(raw, SCALING).fit(raw.take(learnt)).shape_ if mixed else raw.item_shape
         autoencoder = Autoencoder(
@@ -182,7 +182,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
             device=self.device,
             verbose=self.verbose,
         )
-        held = raw.take(_again(out, LEAST_SEEN)) if len(out) else None
+        held = raw.take(again(out, LEAST_SEEN)) if len(out) else None
         autoencoder.fit(raw.take(learnt), validation=held)
         self.autoencoder_ = autoencoder
         preparation = autoencoder.preparation_
@@ -206,10 +206,25 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
             of the column were.
         """
         raw = _densely(self._given(X))
+        return completed(raw, self.expected(raw), self.preparation_)
+
+    def expected(self, X: Any) -> np.ndarray:
+        """Give what is expected of the rows that have gaps, as numbers with the meaning that they had in fit.
+
+        Parameters
+        ----------
+        X : same as in fit
+
+        Returns
+        -------
+        ndarray of the shape of the values of X
+            Categories by their places, dates in seconds; NaN in rows without gaps.
+        """
+        raw = _densely(self._given(X))
         expected = np.full(raw.values.shape, np.nan)
         for rows, mean, _ in self._gaps(raw):
             expected[rows] = self._in_units(mean)
-        return completed(raw, expected, self.preparation_)
+        return expected
 
     def sample_imputations(self, X: Any, m: int = 5, random_state: Any = None) -> list[Any]:
         """Draw completed data that vary as much as the data allow (multiple imputation).
@@ -339,7 +354,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
     def _judged(self, raw: Raw, rows: np.ndarray, seed: int) -> Residuals:
         """Hide cells of rows and see how far the expected values are off, over the Gaussian's deviation."""
         wanted = min(MOST_JUDGED, max(LEAST_JUDGED, JUDGED // int(np.prod(raw.item_shape))))
-        raw = raw.take(_again(rows, wanted)[:wanted])
+        raw = raw.take(again(rows, wanted)[:wanted])
         inference, generator = self.autoencoder_._inference, torch.Generator().manual_seed(seed)
         objective = inference.objective.bind(self._network)
         expected, errors = [], []
@@ -374,17 +389,3 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
 
 def _densely(raw: Raw) -> Raw:
     return replace(raw, values=dense(raw.values)) if raw.is_sparse else raw
-
-
-def _split(raw: Raw, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to learn from and rows held out; a column keeps some of its values among the first."""
-    learnt, out = held_out(len(raw), min(HELD, MOST_HELD / len(raw)), seed)
-    seen = ~np.isnan(raw.values).reshape(len(raw), -1)
-    lost = seen[out].any(0) & ~seen[learnt].any(0)
-    needed = seen[out][:, lost].any(1)
-    return np.sort(np.concatenate([learnt, out[needed]])), out[~needed]
-
-
-def _again(rows: np.ndarray, least: int) -> np.ndarray:
-    """Some rows, again and again until there are enough: other cells of them are hidden each time."""
-    return np.tile(rows, -(-least // len(rows)))

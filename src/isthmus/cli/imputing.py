@@ -1,0 +1,127 @@
+"""`isthmus impute`: a file with gaps to a file without."""
+
+# ruff: noqa: PLC0415 - all of these bring torch, which is imported once a command runs
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from isthmus.cli import options as o
+from isthmus.cli.console import say
+from isthmus.cli.reading import Selection
+from isthmus.cli.tables import print_places
+from isthmus.cli.writing import STANDARD_OUTPUT, Result, check_file, check_rows, ending_of, try_place, write_rows
+from isthmus.exceptions import ModelFileError, ParameterError
+
+if TYPE_CHECKING:
+    from isthmus import Imputer
+    from isthmus.data import Raw
+
+
+def impute(
+    source: o.Source,
+    *,
+    columns: o.Columns = None,
+    drop: o.Drop = None,
+    size: o.Size = None,
+    kind: o.Kind = "auto",
+    to: o.ToFilled,
+    model: o.ImputerFolder = None,
+    draws: o.Draws = 0,
+    report: o.Report = None,
+    random_state: o.Seed = None,
+    device: o.WorkOn = "auto",
+    verbose: o.Verbose = True,
+    debug: o.Debug = False,
+) -> None:
+    """Fill the missing values of SOURCE; columns set aside are carried along."""
+    check_rows(to, source)
+    if draws and to == STANDARD_OUTPUT:
+        raise ParameterError("--draws writes a file for each draw; give --to a file, not standard output.")
+    places = [str(Path(to).with_name(f"{Path(to).stem}-{i}{ending_of(to)}")) for i in range(1, draws + 1)]
+    for place in places:
+        check_rows(place, source)
+    if report is not None:
+        check_file(report, (".html", ".htm"), source)
+    fitted = None if model is None else _there(model, device)
+    selection = Selection(columns, drop, size)
+    raw = selection.read(source, kind) if fitted is None else selection.read_for(fitted, source)
+    if report is not None and len(raw.item_shape) > 1:
+        raise ParameterError(f"--report shows columns, but {source} holds data of the kind {raw.kind!r}; leave it out.")
+    imputer = _fitted(raw, random_state, device, verbose=verbose) if fitted is None else fitted
+    if model is not None and fitted is None:
+        imputer.save(model)
+    filled = imputer.transform(raw)
+    write_rows(to, Result(filled, None, raw.extra, raw.row_names))
+    for place, draw in zip(places, imputer.sample_imputations(raw, draws, random_state) if draws else (), strict=True):
+        write_rows(place, Result(draw, None, raw.extra, raw.row_names))
+    if report is not None:
+        _report(imputer, raw, report, model, refit=fitted is None, seed=random_state or 0)
+    if verbose and to != STANDARD_OUTPUT:
+        _tell(raw, filled)
+        drawn = None if not places else places[0] if len(places) == 1 else f"{places[0]} to {places[-1]}"
+        print_places(filled=to, draws=drawn, report=report, model=model if fitted is None else None)
+
+
+COMMANDS = (impute,)
+EXAMPLES = {
+    "impute": """Examples:
+
+$ isthmus impute gaps.csv -o filled.csv
+
+$ isthmus impute gaps.csv -o filled.csv --drop name --report report.html --model imputer
+
+$ isthmus impute new.csv -o filled.parquet --model imputer --draws 5""",
+}
+
+
+def _there(model: str, device: str) -> Imputer | None:
+    """Load the imputer in a folder; None where there is none yet and one can be saved."""
+    from isthmus import Imputer, load
+    from isthmus.storage import check_target, is_model_folder
+
+    if not is_model_folder(model):
+        check_target(model)
+        try_place(Path(model))
+        return None
+    fitted = load(model, device=device)
+    if not isinstance(fitted, Imputer):
+        raise ModelFileError(
+            f"--model {model}: this is a model of class {type(fitted).__name__}, but gaps are filled by an Imputer. "
+            "Give another folder; where there is none yet, the imputer that is fitted is saved."
+        )
+    return fitted
+
+
+def _fitted(raw: Raw, seed: int | None, device: str, *, verbose: bool) -> Imputer:
+    from isthmus import Imputer
+
+    if verbose:
+        say(f"Learning to fill gaps from {len(raw):,} rows of {raw.origin}. Ctrl-C stops and keeps the best so far.")
+    return Imputer(random_state=seed, device=device, verbose=int(verbose)).fit(raw)
+
+
+def _report(imputer: Imputer, raw: Raw, report: str, model: str | None, *, refit: bool, seed: int) -> None:
+    from isthmus.evaluation.gaps import gaps_report, judge_gaps
+
+    imputer.set_params(verbose=0)
+    comparison = judge_gaps(imputer, raw, refit=refit, seed=seed)
+    gaps_report(comparison, raw, report, imputer=imputer, model_path=model)
+    say(comparison.verdict())
+
+
+def _tell(raw: Raw, filled: object) -> None:
+    """Say how many values were filled, and whether any is left."""
+    import numpy as np
+
+    from isthmus.data import as_raw
+    from isthmus.data.moments import dense
+
+    def missing(rows: Raw) -> int:
+        return int(np.isnan(np.asarray(dense(rows.values), dtype=np.float64)).sum())
+
+    before = missing(raw)
+    left = missing(as_raw(filled, kind=raw.kind)) if before else 0
+    still = f"; {left:,} are left, of columns without any value" if left else ""
+    say(f"{before - left:,} of {before:,} missing values of {len(raw):,} rows were filled{still}.")
