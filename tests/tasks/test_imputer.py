@@ -262,3 +262,97 @@ def test_residuals_trust_many_rows_and_take_few_for_normal():
     assert few.at(at, np.full((2, 1), 0.8413))[0, 0] == pytest.approx(1.2 * np.sqrt(50 / 60), rel=0.2)
     none = Residuals.of(expected, np.full(expected.shape, np.nan), 1)
     assert np.isfinite(none.at(at, np.full((2, 1), 0.5))).all()
+
+
+def people(n=400, seed=0):
+    """Numbers, whole numbers, categories, truth values and dates that depend on one another."""
+    rng = np.random.default_rng(seed)
+    t = rng.normal(size=(n, 2))
+    job = np.array(["clerk", "judge", "nurse"])[np.digitize(t[:, 0] + 0.2 * rng.normal(size=n), [-0.5, 0.5])]
+    return pd.DataFrame(
+        {
+            "job": pd.Categorical(job),
+            "age": np.clip(np.rint(40 + 10 * t[:, 0]), 18, 70),
+            "owner": pd.array(t[:, 1] > 0, dtype="boolean"),
+            "since": pd.Timestamp("2015-01-01") + pd.to_timedelta(np.rint(900 + 300 * t[:, 1]), unit="D"),
+            "income": 1000 * (5 + t[:, 0] + t[:, 1]),
+        }
+    )
+
+
+FRAME = people()
+MISSING = np.random.default_rng(1).random(FRAME.shape) < 0.2
+MIXED = FRAME.mask(MISSING)
+
+
+@pytest.fixture(scope="module")
+def of_people():
+    return Imputer(max_epochs=15, members=2, random_state=0).fit(MIXED)
+
+
+def test_mixed_frames_come_back_whole_with_valid_values(of_people):
+    filled = of_people.transform(MIXED)
+    assert filled.dtypes.equals(MIXED.dtypes)
+    assert not filled.isna().any().any()
+    pd.testing.assert_frame_equal(filled.mask(MISSING), MIXED)
+    assert (filled["age"] % 1 == 0).all()
+    assert (filled["since"] == filled["since"].dt.normalize()).all()
+    assert filled["since"].between(MIXED["since"].min(), MIXED["since"].max()).all()
+
+
+def test_categories_are_filled_better_than_by_the_most_frequent_and_by_neighbours(of_people):
+    from sklearn.impute import KNNImputer
+
+    filled = of_people.transform(MIXED)
+    numbers = pd.get_dummies(MIXED["job"]).astype(float)
+    numbers[MISSING[:, 0]] = np.nan
+    rest = MIXED[["age", "income"]].assign(owner=MIXED["owner"].astype(float), since=_days(MIXED["since"]))
+    table = pd.concat([numbers, (rest - rest.mean()) / rest.std()], axis=1)
+    neighbours = KNNImputer().fit_transform(table)[:, :3].argmax(1)
+    truth = FRAME["job"].cat.codes.to_numpy()[MISSING[:, 0]]
+    ours = (filled["job"].cat.codes.to_numpy()[MISSING[:, 0]] == truth).mean()
+    assert ours > (neighbours[MISSING[:, 0]] == truth).mean()
+    assert ours > (MIXED["job"].cat.codes.mode()[0] == truth).mean() + 0.2
+
+
+def _days(dates):
+    days = dates.astype("int64").to_numpy().astype(float)
+    days[dates.isna()] = np.nan
+    return days
+
+
+def test_categories_are_drawn_by_their_chances(of_people):
+    draws = of_people.sample_imputations(MIXED, 40, random_state=0)
+    doubt = of_people.uncertainty(MIXED)
+    assert doubt.dtypes.eq("float64").all()
+    at = np.flatnonzero(MISSING[:, 0])
+    filled = of_people.transform(MIXED)["job"].to_numpy()[at]
+    other = np.mean([draw["job"].to_numpy()[at] != filled for draw in draws], axis=0)
+    chance = doubt["job"].to_numpy()[at]
+    assert chance.min() >= 0
+    assert chance.max() < 1
+    assert np.abs(other - chance).mean() < 0.08
+    assert np.abs(other.mean() - chance.mean()) < 0.03
+    assert 10 < doubt["since"].to_numpy()[MISSING[:, 3]].mean() < 300, "days"
+
+
+def test_new_rows_with_other_categories(of_people, tmp_path):
+    new = MIXED.head(20).astype({"job": object})
+    new.loc[3, "job"] = "pilot"
+    new.loc[4:, "job"] = None
+    filled = of_people.transform(new)
+    assert filled["job"][3] == "pilot", "observed values stay, seen in fit or not"
+    assert set(filled["job"][4:]) <= {"clerk", "judge", "nurse"}
+    assert not filled.isna().any().any()
+    of_people.save(tmp_path / "model")
+    pd.testing.assert_frame_equal(load(tmp_path / "model").transform(new), filled)
+
+
+def test_polars_and_arrow_frames_of_any_columns():
+    frame = pl.from_pandas(MIXED)
+    imputer = Imputer(**QUICK).fit(frame)
+    filled = imputer.transform(frame)
+    assert filled.schema == frame.schema
+    assert sum(filled.null_count().row(0)) == 0
+    table = frame.to_arrow()
+    assert imputer.transform(table).schema.names == table.schema.names

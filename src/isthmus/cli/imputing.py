@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from isthmus.cli import options as o
 from isthmus.cli.console import say
@@ -30,6 +30,8 @@ def impute(
     model: o.ImputerFolder = None,
     draws: o.Draws = 0,
     report: o.Report = None,
+    members: o.Members = 3,
+    max_epochs: o.MaxEpochs = "auto",
     random_state: o.Seed = None,
     device: o.WorkOn = "auto",
     verbose: o.Verbose = True,
@@ -49,7 +51,7 @@ def impute(
     raw = selection.read(source, kind) if fitted is None else selection.read_for(fitted, source)
     if report is not None and len(raw.item_shape) > 1:
         raise ParameterError(f"--report shows columns, but {source} holds data of the kind {raw.kind!r}; leave it out.")
-    imputer = _fitted(raw, random_state, device, verbose=verbose) if fitted is None else fitted
+    imputer = fitted or _fitted(raw, members, max_epochs, random_state, device, verbose=verbose)
     if model is not None and fitted is None:
         imputer.save(model)
     filled = imputer.transform(raw)
@@ -94,12 +96,13 @@ def _there(model: str, device: str) -> Imputer | None:
     return fitted
 
 
-def _fitted(raw: Raw, seed: int | None, device: str, *, verbose: bool) -> Imputer:
+def _fitted(raw: Raw, members: Any, max_epochs: Any, seed: int | None, device: str, *, verbose: bool) -> Imputer:
     from isthmus import Imputer
 
     if verbose:
         say(f"Learning to fill gaps from {len(raw):,} rows of {raw.origin}. Ctrl-C stops and keeps the best so far.")
-    return Imputer(random_state=seed, device=device, verbose=int(verbose)).fit(raw)
+    imputer = Imputer(members=members, max_epochs=max_epochs, random_state=seed, device=device, verbose=int(verbose))
+    return imputer.fit(raw)
 
 
 def _report(imputer: Imputer, raw: Raw, report: str, model: str | None, *, refit: bool, seed: int) -> None:

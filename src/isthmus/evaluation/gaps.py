@@ -93,7 +93,11 @@ class GapsComparison:
         parts = [f"{percent(self.share(of))} of the error of {name}" for name, of in beside]
         losing = [name for name, of in beside if self.share(of) > 1]
         said = f"On hidden values Isthmus has {' and '.join(parts)}, on average over the columns."
-        return f"{said} {' and '.join(losing).capitalize()} did better here." if losing else said
+        return f"{said} {_capital(' and '.join(losing))} did better here." if losing else said
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def judge_gaps(imputer: Imputer, X: Any, *, refit: bool = True, seed: int = 0) -> GapsComparison:
