@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-#: Values of the matrices that are solved at once, and multiply-adds of one pass of `start` over d.
+#: Values of the matrices that are solved at once, and rows times columns squared of one pass of `start`.
 AT_ONCE, PASS = 1 << 22, 1 << 24
+#: Rows are grouped by how much is missing of them, since a system is as large as the largest of its group: columns a
+#: group, and groups at most.
+PER_GROUP, MOST_GROUPS = 20, 6
 #: Passes of `start` at most, and the change of the covariance under which it ends.
 PASSES, SETTLED = 30, 1e-3
 #: Share of each variance that is added to it, so that columns that depend on one another can be solved for.
@@ -52,30 +57,24 @@ class GaussianFill(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Rows (n, *shape), of which `mask` is True where observed, with the missing cells filled."""
-        flat, seen = x.flatten(1), mask.flatten(1)
-        size = flat.shape[1]
-        parts = [
-            self._expected(rows, known)
-            for rows, known in zip(
-                flat.split(max(1, AT_ONCE // size**2)), seen.split(max(1, AT_ONCE // size**2)), strict=True
-            )
-        ]
-        return torch.where(mask, x, torch.cat(parts).to(x).view_as(x))
-
-    def _expected(self, x: Tensor, mask: Tensor) -> Tensor:
         mean, covariance = self._moments(x)
-        known = mask.to(mean)
-        weights = _solve(covariance, (x.to(mean) - mean) * known, known)[0]
-        return mean + weights @ covariance
+        flat, known = x.flatten(1).to(mean), mask.flatten(1)
+        precision = _inverse(covariance)
+        filled = torch.where(known, flat, mean)
+        for group in _groups(known):
+            filled = group.fill(filled, mean, precision, group.factor(precision))
+        return torch.where(mask, x, filled.to(x).view_as(x))
 
     def spread(self, mask: Tensor) -> Tensor:
         """Covariance of the missing cells of each row, given its observed ones: (n, size, size), 0 elsewhere."""
-        mean, covariance = self._moments(self.mean)
-        known = mask.flatten(1).to(mean)
-        factor = _factor(covariance, known)
-        explained = torch.linalg.solve_triangular(factor, covariance * known[:, :, None], upper=False)
-        hidden = 1 - known
-        return (covariance - explained.mT @ explained) * hidden[:, :, None] * hidden[:, None, :]
+        known = mask.flatten(1)
+        _, covariance = self._moments(self.mean)
+        precision = _inverse(covariance)
+        spread = covariance.new_zeros(len(known), *covariance.shape)
+        for group in _groups(known):
+            at = group.rows[:, None, None], group.places[:, :, None], group.places[:, None, :]
+            spread[at] = group.spread(group.factor(precision))
+        return spread
 
     def _moments(self, like: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and covariance in float64, where the device has it: near-dependent columns lose float32's digits."""
@@ -90,12 +89,13 @@ class GaussianFill(nn.Module):
         if len(x) > most:
             chosen = torch.linspace(0, len(x) - 1, most).round().long()
             x, mask = x[chosen], None if mask is None else mask[chosen]
-        known = torch.ones_like(x) if mask is None else mask.flatten(1).to(x)
+        known = torch.ones_like(x, dtype=torch.bool) if mask is None else mask.flatten(1)
         count = known.sum(0).clamp(min=1)
         mean = (x * known).sum(0) / count
         covariance = (((x - mean) * known).square().sum(0) / count + LEAST).diag()
+        groups = list(_groups(known))
         for _ in range(PASSES):
-            mean, new = _maximised(x, known, mean, covariance)
+            mean, new = _maximised(x, known, groups, mean, covariance)
             change = (new - covariance).abs().max()
             covariance = new
             if change < SETTLED:
@@ -104,30 +104,74 @@ class GaussianFill(nn.Module):
         self.covariance.copy_(covariance)
 
 
-def _factor(covariance: Tensor, known: Tensor) -> Tensor:
-    """Cholesky factors of the covariances of the known cells of each row, with ones for those missing."""
-    system = covariance * known[:, :, None] * known[:, None, :]
-    system.diagonal(dim1=1, dim2=2).add_(1 - known)
-    return torch.linalg.cholesky(system)
+@dataclass
+class _Group:
+    """Rows of which about as much is missing.
+
+    Parameters
+    ----------
+    rows : int Tensor of shape (m,)
+    places : int Tensor of shape (m, h)
+        Places of the missing cells of each row, and of some observed ones where fewer than h are missing.
+    gone : bool Tensor of shape (m, h)
+        Whether the cell there is missing.
+    """
+
+    rows: Tensor
+    places: Tensor
+    gone: Tensor
+
+    def factor(self, precision: Tensor) -> Tensor:
+        """Cholesky factors of the precisions of the missing cells (m, h, h), with ones for what is not missing."""
+        gone = self.gone.to(precision)
+        system = precision[self.places[:, :, None], self.places[:, None, :]] * gone[:, :, None] * gone[:, None, :]
+        system.diagonal(dim1=1, dim2=2).add_(1 - gone)
+        return torch.linalg.cholesky(system)
+
+    def fill(self, filled: Tensor, mean: Tensor, precision: Tensor, factor: Tensor) -> Tensor:
+        """Put what is expected of the missing cells into rows (n, size), which hold the mean there."""
+        # The mean has no deviation, so that only observed cells pull.
+        pull = ((filled[self.rows] - mean) @ precision).gather(1, self.places) * self.gone
+        moved = torch.cholesky_solve(pull[:, :, None], factor)[:, :, 0] * self.gone
+        at = self.rows[:, None], self.places
+        return filled.index_put(at, filled[at] - moved)
+
+    def spread(self, factor: Tensor) -> Tensor:
+        """Covariance of the missing cells given the observed ones: (m, h, h), 0 where a cell is not missing."""
+        gone = self.gone.to(factor)
+        return torch.cholesky_inverse(factor) * gone[:, :, None] * gone[:, None, :]
 
 
-def _solve(covariance: Tensor, deviations: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights of the covariances that give the expected deviations, and the factors used."""
-    factor = _factor(covariance, known)
-    return torch.cholesky_solve(deviations[:, :, None], factor)[:, :, 0], factor
+def _groups(known: Tensor) -> Iterator[_Group]:
+    """Group rows by how much is missing of them; those of which nothing is are left out."""
+    missing = (~known).sum(1)
+    order = missing.argsort()
+    order = order[int((missing == 0).sum()) :]
+    size = known.shape[1]
+    step = math.ceil(len(order) / max(1, min(MOST_GROUPS, size // PER_GROUP)))
+    step = max(1, min(step, AT_ONCE // size**2))
+    for rows in order.split(step) if len(order) else ():
+        most = int(missing[rows[-1]])
+        places = known[rows].to(torch.uint8).argsort(dim=1, stable=True)[:, :most]
+        yield _Group(rows, places, ~known[rows].gather(1, places))
 
 
-def _maximised(x: Tensor, known: Tensor, mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
+def _inverse(covariance: Tensor) -> Tensor:
+    return torch.cholesky_inverse(torch.linalg.cholesky(covariance))
+
+
+def _maximised(
+    x: Tensor, known: Tensor, groups: list[_Group], mean: Tensor, covariance: Tensor
+) -> tuple[Tensor, Tensor]:
     """One pass of EM: mean and covariance of the rows as they are expected to be."""
-    n, size = x.shape
-    filled, doubt = torch.empty_like(x), torch.zeros_like(covariance)
-    for rows in torch.arange(n, device=x.device).split(max(1, AT_ONCE // size**2)):
-        seen = known[rows]
-        weights, factor = _solve(covariance, (x[rows] - mean) * seen, seen)
-        filled[rows] = torch.where(seen > 0, x[rows], mean + weights @ covariance)
-        explained = torch.linalg.solve_triangular(factor, covariance * seen[:, :, None], upper=False).flatten(0, 1)
-        doubt += len(rows) * covariance - explained.T @ explained
+    precision = _inverse(covariance)
+    filled, doubt = torch.where(known, x, mean), torch.zeros_like(covariance)
+    for group in groups:
+        factor = group.factor(precision)
+        filled = group.fill(filled, mean, precision, factor)
+        at = group.places[:, :, None] * len(mean) + group.places[:, None, :]
+        doubt.view(-1).index_add_(0, at.flatten(), group.spread(factor).flatten())
     mean = filled.mean(0)
     centred = filled - mean
-    new = (centred.T @ centred + doubt) / n
+    new = (centred.T @ centred + doubt) / len(x)
     return mean, new + (RIDGE * new.diagonal() + LEAST).diag()
