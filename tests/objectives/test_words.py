@@ -59,7 +59,7 @@ def test_words_for_the_plain_autoencoder(text):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("denosing", "objective='denosing' is not known (did you mean 'denoising'?); choose one of denoising, sparse"),
+        ("denosing", "objective='denosing' is not known (did you mean 'denoising'?); choose one of denoising, masking"),
         ("vae", "'vae' is not known"),
         ("vector_quantized", "did you mean 'vector_quantised'?"),
         ("plan", "did you mean 'plain'?"),

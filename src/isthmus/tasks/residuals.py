@@ -11,7 +11,7 @@ LEVELS = 101
 #: Rows that a bin of expected values needs, and a column for quantiles of its own; and the most bins of a column.
 PER_BIN, MOST_BINS = 40, 10
 #: Rows that the deviation expected without looking at any error counts as much as.
-PRIOR_ROWS = 50
+PRIOR_ROWS = 100
 
 
 class Residuals:

@@ -19,7 +19,9 @@ def seeded(seed: int) -> Iterator[None]:
     with _ONE_AT_A_TIME:
         before = torch.get_rng_state()
         on_gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-        torch.manual_seed(seed)
+        # Without a device there is none to seed, and torch would note each time where it was to be.
+        everywhere = torch.cuda.is_available() or torch.backends.mps.is_available()
+        (torch.manual_seed if everywhere else torch.default_generator.manual_seed)(seed)
         try:
             yield
         finally:
