@@ -25,6 +25,8 @@ from isthmus.exceptions import ParameterError
 SCALINGS = ("auto", "standard", "quantile")
 #: Prepared values that are held for training; of larger tables each batch is prepared when it is taken.
 MOST_HELD = 200_000_000
+#: Of the spread of ties; none that rows were likely drawn with, of which it would not be independent.
+SEED = 0x15_7A_3B
 #: Rows from which embeddings are learnt.
 MOST_ROWS = 100_000
 
@@ -140,7 +142,7 @@ class MixedPreparation(TablePreparation):
         """Give rows as training takes them: ties are spread; large tables are prepared a batch at a time."""
         raw = self._numbers(raw, name)
         self.refuse_infinite(raw)
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(SEED)
 
         def prepare(values: np.ndarray) -> Prepared:
             return self._prepare(values, dtype, raw.origin, rng)
@@ -184,6 +186,12 @@ class MixedPreparation(TablePreparation):
                 for part in found:
                     part[:, j] /= DAY
         return found
+
+    def give_back(self, values: np.ndarray, like: Raw | None = None) -> Any:
+        """Give values in the container that a person uses; categories are those fitted on."""
+        if like is not None:
+            like = replace(like, columns=self.schema_.columns)
+        return super().give_back(values, like)
 
     # --- To a file and back
 
