@@ -13,7 +13,7 @@ from isthmus.data.batches import DenseRows, LazyRows, Prepared, Rows
 from isthmus.data.checks import check_width, refuse_too_large, tell_missing
 from isthmus.data.column import BOOLEAN, CATEGORY, DATE
 from isthmus.data.columns import CODERS, Coder, Head, choose
-from isthmus.data.columns.categories import Embedding
+from isthmus.data.columns.categories import Embedding, directions
 from isthmus.data.columns.dates import DAY
 from isthmus.data.identifiers import refuse_identifiers
 from isthmus.data.raw import Raw, Schema
@@ -83,9 +83,10 @@ class MixedPreparation(TablePreparation):
         for j, coder in enumerate(coders):
             if not isinstance(coder, Embedding):
                 beside.append(np.nan_to_num(coder.fit(values[:, j]).encode(few[:, j])).astype(np.float32))
-        others = np.concatenate(beside, axis=1) if beside else np.zeros((len(few), 0), dtype=np.float32)
-        for j, coder in enumerate(coders):
-            if isinstance(coder, Embedding):
+        embedded = [(j, coder) for j, coder in enumerate(coders) if isinstance(coder, Embedding)]
+        if embedded:
+            others = directions(np.concatenate(beside, axis=1) if beside else np.zeros((len(few), 0)))
+            for j, coder in embedded:
                 coder.fit_beside(few[:, j], others)
 
     def _set_coders(self, coders: list[Coder]) -> None:
