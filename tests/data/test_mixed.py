@@ -83,7 +83,8 @@ def test_unseen_categories_are_other_where_there_are_rare_ones():
     raw = as_raw(frame)
     preparation = preparation_for(raw).fit(raw)
     new = as_raw(pd.DataFrame({"x": [1.0, 2.0], "c": ["rare1", "never seen"]}))
-    prepared = preparation.transform(new)
+    with pytest.warns(UserWarning, match=r"'c' .*holds 'never seen', which was not there in fit \(row 1"):
+        prepared = preparation.transform(new)
     assert (prepared.x[0, 1:] == prepared.x[1, 1:]).all()
     back = preparation.give_back(preparation.inverse(prepared.x.numpy()), new)
     assert set(back["c"]) <= {"rare1", "rare2"}
@@ -93,7 +94,8 @@ def test_unseen_categories_are_missing_where_none_is_rare():
     frame = pd.DataFrame({"x": np.arange(40.0), "c": ["a", "b"] * 20})
     raw = as_raw(frame)
     preparation = preparation_for(raw).fit(raw)
-    prepared = preparation.transform(as_raw(pd.DataFrame({"x": [1.0], "c": ["never seen"]})))
+    with pytest.warns(UserWarning, match="never seen"):
+        prepared = preparation.transform(as_raw(pd.DataFrame({"x": [1.0], "c": ["never seen"]})))
     assert prepared.mask[0].tolist() == [True, False, False]
 
 
