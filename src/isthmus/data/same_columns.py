@@ -82,8 +82,8 @@ def _tell_unseen(values: np.ndarray, found: np.ndarray, now: Column | None, then
         value = values[unseen[0]]
         shown = shorten(now.categories[int(value)]) if now is not None and now.categories else f"{value:g}"
         warnings.warn(
-            f"Column {then.name!r} of {origin} holds {shown}, which was not there in fit (row {unseen[0]}, "
-            "counted from 0): such values are taken for one of the rare categories, or as missing where there are none.",
+            f"Column {then.name!r} of {origin} holds {shown}, which was not there in fit (row {unseen[0]}, counted "
+            "from 0): such values are taken for one of the rare categories, or as missing where none is rare.",
             stacklevel=2,
         )
 
