@@ -34,7 +34,7 @@ FEWEST_COMPARED, MOST_COMPARED = 100, 1000
 
 
 class Autoencoder(Codec):
-    """Autoencoder for vectors, numeric tables, pictures and sequences of one length.
+    """Autoencoder for vectors, tables, pictures and sequences of one length.
 
     A network squeezes each row into a short code and makes the row from the code again. Beside the non-linear
     path stands a linear one that starts at the solution of PCA, and that starting point is itself a candidate
@@ -71,7 +71,8 @@ class Autoencoder(Codec):
         Networks that are trained at once, from different starts and each on its own draw of 90 % of the rows. Codes are
         those of the best one; errors and scores are means over all.
     loss : {"auto", "mse", "mae", "huber", "bce", "poisson"}, default="auto"
-        Of the output, in prepared units. "auto": "bce" where every value is 0 or 1, else "mse"; "poisson": for counts.
+        Of the output, in prepared units. "auto": "bce" where every value is 0 or 1, one likelihood a column for mixed
+        tables, else "mse"; "poisson": for counts.
     scaling : {"auto", "standard", "minmax", "quantile", "none"}, default="auto"
         Of each column (of each channel, for pictures and sequences). "auto": "standard", but "none" where every value
         is 0 or 1, or with `loss="poisson"`, and "minmax" for `loss="bce"` on other values.
@@ -148,8 +149,7 @@ class Autoencoder(Codec):
 
     Notes
     -----
-    Scaling, PCA and weights are learnt from the training rows alone: the held-out rows choose the epoch. Where no
-    epoch beats the start, the model is PCA, and is then fitted on all rows.
+    The held-out rows choose the epoch alone. Where none beats the start, the model is PCA, then fitted on all rows.
 
     References
     ----------

@@ -233,7 +233,7 @@ class Codec(
 
     def _given(self, X: Any) -> Raw:
         """Take rows of the kind fitted on; their names are checked where they are prepared."""
-        return as_raw(X, kind=self.kind_)
+        return as_raw(X, kind=self.kind_, like=self.preparation_.schema_)
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = True) -> None:
         """Write the model as a folder, whole or not at all; `isthmus.load` reads it.

@@ -273,7 +273,7 @@ class Latents:
         """
         check_is_fitted(self)
         kept = self._codes
-        codes = kept if X is None else self._inference.codes(as_raw(X, kind=self.kind_))
+        codes = kept if X is None else self._inference.codes(as_raw(X, kind=self.kind_, like=self.preparation_.schema_))
         size = math.prod(self.preparation_.shape_)
         most = int(np.clip(EXPLAINED_VALUES // (self.latent_dim_ * size), FEWEST_ROWS, MOST_ROWS))
         around = codes[evenly(len(codes), most).numpy()]

@@ -43,6 +43,7 @@ def test_what_fit_takes_is_a_parameter_or_of_the_command_line_alone():
         "to",
         "columns",
         "drop",
+        "schema",
         "size",
         "validation",
         "test_fraction",

@@ -48,7 +48,12 @@ def errors_of_tutorial(said: str) -> dict[str, float]:
 
 def test_every_example_says_what_one_learns():
     scripts = sorted(EXAMPLES.glob("*.py"))
-    assert {script.name for script in scripts} == {"tutorial_network.py", "curve.py", "features.py"}
+    assert {script.name for script in scripts} == {
+        "tutorial_network.py",
+        "curve.py",
+        "features.py",
+        "table_features.py",
+    }
     for script in scripts:
         assert re.match(r'"""[^"]*\b[Yy]ou learn here\b', script.read_text()), script.name
         assert f"python examples/{script.name}" in script.read_text()
@@ -97,6 +102,14 @@ def test_curve(tmp_path):
     page = (tmp_path / "curve.html").read_text()
     assert page.count("autoencoder") >= 1
     assert 'src="http' not in page, "the page must open without a network"
+
+
+def test_features_of_tables(tmp_path):
+    helped, not_helped = run(EXAMPLES / "table_features.py", tmp_path).split("plain:")
+    columns, _, codes = (figures(line)[0] for line in helped.splitlines()[1:4])
+    assert codes > columns
+    columns, _, codes = (figures(line)[0] for line in not_helped.splitlines()[1:4])
+    assert codes < columns
 
 
 def test_features_on_the_file_it_writes(tmp_path):

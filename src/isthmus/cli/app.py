@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from isthmus._version import __version__
-from isthmus.cli import fitting, imputing, kinds, looking, options, using
+from isthmus.cli import fitting, imputing, inspecting, kinds, looking, options, using
 from isthmus.cli.console import out
 from isthmus.cli.errors import run_guarded
 
@@ -49,6 +49,7 @@ def _common(
 
 
 PANELS = (
+    (inspecting, "Make a model"),
     (fitting, "Make a model"),
     (kinds, "Make a model"),
     (looking, "Look at a model"),

@@ -34,6 +34,7 @@ def fit(
     *,
     columns: o.Columns = None,
     drop: o.Drop = None,
+    schema: o.Schema = None,
     size: o.Size = None,
     kind: o.Kind = "auto",
     validation: o.Validation = None,
@@ -81,7 +82,7 @@ def fit(
     given: dict[str, Any] = {name: value for name, value in ctx.params.items() if name in known}
     given["objective"] = objective_of(objective)
     model = Autoencoder(**given)
-    selection = Selection(columns, drop, size)
+    selection = Selection(columns, drop, size, schema)
     raw = selection.read(source, kind)
     asked = color_of(raw, color)
     beside = None if validation is None else selection.read(validation, raw.kind)

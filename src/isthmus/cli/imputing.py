@@ -25,6 +25,7 @@ def impute(
     columns: o.Columns = None,
     drop: o.Drop = None,
     size: o.Size = None,
+    schema: o.Schema = None,
     kind: o.Kind = "auto",
     to: o.ToFilled,
     model: o.ImputerFolder = None,
@@ -47,7 +48,7 @@ def impute(
     if report is not None:
         check_file(report, (".html", ".htm"), source)
     fitted = None if model is None else _there(model, device)
-    selection = Selection(columns, drop, size)
+    selection = Selection(columns, drop, size, schema)
     raw = selection.read(source, kind) if fitted is None else selection.read_for(fitted, source)
     if report is not None and len(raw.item_shape) > 1:
         raise ParameterError(f"--report shows columns, but {source} holds data of the kind {raw.kind!r}; leave it out.")

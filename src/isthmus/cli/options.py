@@ -123,6 +123,10 @@ Columns = Annotated[Any, _option(DATA, "Columns to use; others are set aside.", 
 Drop = Annotated[
     Any, _option(DATA, "Columns to set aside: not fitted, but carried along.", "A,B", "--drop", parser=names)
 ]
+Schema = Annotated[
+    str | None,
+    _option(DATA, "What the columns are, as `isthmus inspect` writes it, to be corrected.", "FILE.json", "--schema"),
+]
 Size = Annotated[
     Any,
     _option(DATA, "Resize pictures to HEIGHTxWIDTH, such as 64x64.", "SIZE", "--size", parser=picture_size),
@@ -202,6 +206,7 @@ CheckpointEvery = Annotated[
 _FILES = ".csv, .parquet, .feather, .npy or .npz, or - for CSV on stdout"
 ToModel = Annotated[str, _option(OUTPUT, "Folder to save the model in.", "MODEL", "--to")]
 ToFigures = Annotated[str | None, _option(OUTPUT, "All figures: .json or .csv.", "FILE", "--to")]
+ToSchema = Annotated[str, _option(OUTPUT, "The schema: .json; - for standard output.", "FILE", "--to")]
 ToReport = Annotated[str, _option(OUTPUT, "The report: .html.", "FILE", "--to")]
 ToCodes = Annotated[str, _option(OUTPUT, f"{_FILES}.", "FILE", "--to")]
 ToRows = Annotated[str, _option(OUTPUT, f"{_FILES}; of a model of pictures also a folder for PNG.", "FILE", "--to")]

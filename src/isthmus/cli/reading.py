@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from isthmus.exceptions import DataError, ParameterError
 
 if TYPE_CHECKING:
     from isthmus import Autoencoder
-    from isthmus.data import Raw
+    from isthmus.data import Raw, Schema
     from isthmus.tasks import Task
 
 
@@ -33,17 +33,21 @@ class Selection:
         Columns to use, columns to set aside.
     size : (int, int) or None
         Height and width that pictures are resized to.
+    schema : str or None
+        JSON file that says what columns are.
     """
 
     columns: list[str] | None = None
     drop: list[str] | None = None
     size: tuple[int, int] | None = None
+    schema: str | None = None
 
-    def read(self, source: str, kind: str = "auto") -> Raw:
-        """Read a source, "-" for standard input."""
+    def read(self, source: str, kind: str = "auto", like: Schema | None = None) -> Raw:
+        """Read a source, "-" for standard input; columns are what they were in the rows that it is to be like."""
         from isthmus.data import read
 
-        return read(source, kind=kind, size=self.size, columns=self.columns, drop=self.drop)
+        asked = {"size": self.size, "columns": self.columns, "drop": self.drop, "schema": read_schema(self.schema)}
+        return read(source, kind=kind, like=like, **asked)
 
     def read_for(self, model: Autoencoder | Task, source: str) -> Raw:
         """Read a source for a model; without a choice of columns, those that it was fitted on are used."""
@@ -51,10 +55,10 @@ class Selection:
             return self._read_pictures_for(model, source)
         names = getattr(model, "feature_names_in_", None)
         if names is None or self.columns is not None or not has_columns(source):
-            return self.read(source, model.kind_)
+            return self.read(source, model.kind_, model.schema_)
         kept = [name for name in names if name not in (self.drop or ())]
         with _saying(_NO_COLUMN, r"The model was fitted on column \1, which \2 does not have."):
-            return Selection(kept, self.drop, self.size).read(source, model.kind_)
+            return Selection(kept, self.drop, self.size).read(source, model.kind_, model.schema_)
 
     def _read_pictures_for(self, model: Autoencoder | Task, source: str) -> Raw:
         """Read pictures for a model; where they are of another size than its own, say how to resize them."""
@@ -66,6 +70,20 @@ class Selection:
         if found != wanted:
             raise DataError(f"The pictures of {raw.origin} are {found[0]} x {found[1]} (height x width). {advice}")
         return raw
+
+
+def read_schema(path: str | None) -> dict[str, Any] | None:
+    """Read what columns are from a JSON file, as `isthmus inspect` writes it."""
+    if path is None:
+        return None
+    import json
+
+    try:
+        return json.loads(Path(path).read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"--schema {path}: there is no such file. `isthmus inspect FILE` writes one.") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"--schema {path} cannot be read as JSON: {error}.") from error
 
 
 def load_autoencoder(model: str, device: str) -> Autoencoder:

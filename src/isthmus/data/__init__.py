@@ -3,6 +3,7 @@
 from isthmus.data.batches import DenseRows, LazyRows, Prepared, Rows
 from isthmus.data.column import Column
 from isthmus.data.columns import Head
+from isthmus.data.describing import describe_columns
 from isthmus.data.intake import as_raw
 from isthmus.data.preparation import Preparation
 from isthmus.data.raw import Raw, Schema
@@ -23,6 +24,7 @@ __all__ = [
     "Rows",
     "Schema",
     "as_raw",
+    "describe_columns",
     "preparation_for",
     "read",
     "restore_preparation",

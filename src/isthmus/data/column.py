@@ -13,6 +13,8 @@ NUMBER, WHOLE, BOOLEAN, CATEGORY, DATE = TYPES = ("number", "whole", "boolean", 
 IGNORE = "ignore"
 #: What a schema can say of a column.
 KEYS = ("type", "low", "high", "categories", "ordered")
+#: What `isthmus inspect` says beside it, which nothing goes by.
+REMARKS = ("missing", "seen", "remark")
 
 #: A label as it is written in a file.
 Label = str | int | float | bool

@@ -12,7 +12,7 @@ import numpy as np
 
 from isthmus.data.checks import listed, near
 from isthmus.data.column import BOOLEAN, IGNORE, NUMBER, WHOLE, Column
-from isthmus.data.inference import LARGEST_WHOLE, check_schema, infer
+from isthmus.data.inference import LARGEST_WHOLE, check_form, check_schema, infer
 from isthmus.data.raw import Raw
 from isthmus.exceptions import DataError
 
@@ -21,11 +21,21 @@ Names = str | Sequence[str] | None
 
 @dataclass(frozen=True)
 class Asked:
-    """What a person asks of a table's columns: those to keep, those to set aside, and what they are."""
+    """What is asked of a table's columns: those to keep, those to set aside, what they are, or were in fit."""
 
     columns: Names = None
     drop: Names = None
     schema: Mapping[str, Any] | None = None
+    like: tuple[Column, ...] | None = None
+
+    @property
+    def types(self) -> dict[str, Any] | None:
+        """What is said of the columns: by a schema, or else by what they were in fit."""
+        if self.schema is not None:
+            return check_form(self.schema)
+        if self.like is None:
+            return None
+        return {column.name: column.type for column in self.like if column.given or not column.is_numeric}
 
     @property
     def named(self) -> set[str]:
@@ -80,7 +90,11 @@ def from_frame(frame: nw.DataFrame[Any], origin: str, asked: Asked | None = None
         Of kind "table".
     """
     asked = Asked() if asked is None else asked
-    said = check_schema(asked.schema, [str(name) for name in frame.columns], origin)
+    there = [str(name) for name in frame.columns]
+    types = asked.types or {}
+    if asked.schema is None:
+        types = {name: kind for name, kind in types.items() if name in there}
+    said = check_schema(types, there, origin)
     kept = _choose(list(frame.columns), asked.columns, asked.drop, origin)
     kept = [name for name in kept if said.get(str(name), {}).get("type") != IGNORE]
     wanted = set(kept)

@@ -38,7 +38,7 @@ def refuse_identifiers(columns: Sequence[Column], values: np.ndarray, origin: st
         Naming the column, with what to do.
     """
     for j, column in enumerate(columns):
-        what = _kind_of_name(column, values[:, j])
+        what = kind_of_name(column, values[:, j])
         if what is None:
             continue
         example = f", for example {shorten(column.categories[0])}" if column.categories else ""
@@ -52,7 +52,8 @@ def refuse_identifiers(columns: Sequence[Column], values: np.ndarray, origin: st
         )
 
 
-def _kind_of_name(column: Column, values: np.ndarray) -> str | None:
+def kind_of_name(column: Column, values: np.ndarray) -> str | None:
+    """Say what a column is that names the rows or holds free text; None where it is another."""
     seen = values[~np.isnan(values)]
     if column.given or len(seen) < FEWEST_ROWS:
         return None

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from isthmus.data.checks import NotNumericError, as_numbers, listed, shorten
-from isthmus.data.column import BOOLEAN, CATEGORY, DATE, IGNORE, KEYS, NUMBER, TYPES, WHOLE, Column
+from isthmus.data.column import BOOLEAN, CATEGORY, DATE, IGNORE, KEYS, NUMBER, REMARKS, TYPES, WHOLE, Column
 from isthmus.exceptions import DataError
 
 #: Share of the labels that are numbers, from which a column of text is taken for a damaged one of numbers.
@@ -22,14 +22,27 @@ LABELS_LOOKED_AT = 10_000
 LARGEST_WHOLE = 2.0**53
 
 
-def check_schema(schema: Mapping[str, Any] | None, names: list[str], origin: str) -> dict[str, dict[str, Any]]:
-    """Give what a schema says by column; refuse one that cannot be followed.
+def check_form(schema: Any) -> dict[str, Any]:
+    """Give what a schema says by column: the mapping under "columns", or else the schema itself.
+
+    Raises
+    ------
+    DataError
+        Where it is no mapping.
+    """
+    said = schema.get("columns", schema) if isinstance(schema, Mapping) else schema
+    if not isinstance(said, Mapping):
+        raise DataError(f'The schema is {shorten(said)}; expected a mapping such as {{"columns": {{"age": "whole"}}}}.')
+    return dict(said)
+
+
+def check_schema(said: Mapping[str, Any], names: list[str], origin: str) -> dict[str, dict[str, Any]]:
+    """Give what is said of each column as a mapping; refuse what cannot be followed.
 
     Parameters
     ----------
-    schema : mapping, optional
-        As `isthmus inspect` prints it: {"columns": {"age": {"type": "whole", "low": 0}, ...}}, or the inner mapping
-        alone. A type may stand in place of its mapping: {"age": "whole"}.
+    said : mapping
+        By column: a type, or a mapping with some of "type", "low", "high", "categories" and "ordered".
     names : list of str
         Columns that there are.
     origin : str
@@ -38,26 +51,27 @@ def check_schema(schema: Mapping[str, Any] | None, names: list[str], origin: str
     Raises
     ------
     DataError
-        For an unknown column, type or key.
+        For an unknown column, type or key, or a value that is none of its key.
     """
-    if schema is None:
-        return {}
-    said = schema.get("columns", schema) if isinstance(schema, Mapping) else schema
-    if not isinstance(said, Mapping):
-        raise DataError(f'The schema is {said!r}; expected a mapping such as {{"columns": {{"age": "whole"}}}}.')
     found: dict[str, dict[str, Any]] = {}
     for name, about in said.items():
         if name not in names:
             raise DataError(f"The schema has a column {name!r}, but {origin} has none: there are {listed(names, 10)}.")
         about = {"type": about} if isinstance(about, str) else about
-        if not isinstance(about, Mapping) or set(about) - set(KEYS):
+        if not isinstance(about, Mapping) or set(about) - set(KEYS) - set(REMARKS):
             raise DataError(f"The schema says {about!r} of column {name!r}; it can say {', '.join(KEYS)}.")
         if about.get("type") not in (None, IGNORE, *TYPES):
             raise DataError(
                 f"The schema gives column {name!r} the type {about['type']!r}; choose one of "
                 f"{', '.join(map(repr, (*TYPES, IGNORE)))}."
             )
-        found[str(name)] = dict(about)
+        for key in ("low", "high"):
+            value = about.get(key)
+            if value is not None and not (isinstance(value, (int, float)) and np.isfinite(value)):
+                raise DataError(f"The schema gives column {name!r} {key}={value!r}; expected a number.")
+        if not isinstance(about.get("categories", []), (list, tuple, type(None))):
+            raise DataError(f"The schema gives column {name!r} categories={about['categories']!r}; expected a list.")
+        found[name] = {key: value for key, value in about.items() if key in KEYS}
     return found
 
 
@@ -86,7 +100,10 @@ def infer(series: nw.Series[Any], origin: str, asked: Mapping[str, Any] | None =
     asked = asked or {}
     wanted = asked.get("type")
     kind = wanted or _type_of(series, origin)
-    column, values = _TAKEN[kind](series, origin, asked)
+    if wanted is not None and series.null_count() == len(series):
+        column, values = Column(str(series.name), wanted), np.full(len(series), np.nan)
+    else:
+        column, values = _TAKEN[kind](series, origin, asked)
     low, high = (None if asked.get(key) is None else float(asked[key]) for key in ("low", "high"))
     return replace(column, low=low, high=high, given=wanted is not None), values
 

@@ -15,7 +15,7 @@ from isthmus.data.datasets import from_dataset
 from isthmus.data.frames import Asked, Names, as_frame, from_frame
 from isthmus.data.kinds import arrange, check_kind
 from isthmus.data.pictures import Size
-from isthmus.data.raw import Raw
+from isthmus.data.raw import Raw, Schema
 from isthmus.data.readers import read
 from isthmus.exceptions import ParameterError
 
@@ -28,6 +28,7 @@ def as_raw(
     columns: Names = None,
     drop: Names = None,
     schema: Mapping[str, Any] | None = None,
+    like: Schema | None = None,
 ) -> Raw:
     """Take whatever a person brings as rows of numbers of a known kind.
 
@@ -49,6 +50,9 @@ def as_raw(
         Of a frame or a table file: what columns are, where their values do not tell, such as {"zip": "category", "age":
         {"type": "whole", "low": 0}}. Types are "number", "whole", "boolean", "category", "date", and "ignore", which
         sets the column aside; "low" and "high" bound what is given back, "categories" lists the labels.
+
+    like : Schema, optional
+        Form of the rows that a model was fitted on: columns are taken for what they were there.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def as_raw(
     """
     check_kind(kind)
     if isinstance(X, (str, os.PathLike)):
-        return read(X, kind=kind, size=size, columns=columns, drop=drop, schema=schema)
+        return read(X, kind=kind, size=size, columns=columns, drop=drop, schema=schema, like=like)
     if isinstance(X, Raw):
         _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "rows that are already read")
         return X if kind in ("auto", X.kind) else arrange(X, kind)
@@ -80,7 +84,10 @@ def as_raw(
     frame = None if type(X) is np.ndarray else as_frame(X, "The frame given")
     if frame is not None:
         _refuse({"size": size}, "a frame")
-        return arrange(from_frame(frame, "the frame given", Asked(columns, drop, schema)), kind)
+        return arrange(
+            from_frame(frame, "the frame given", Asked(columns, drop, schema, None if like is None else like.columns)),
+            kind,
+        )
     _refuse({"columns": columns, "drop": drop, "schema": schema}, "data whose columns have no names")
     if isinstance(X, (list, tuple)):
         return arrange(from_list(X, size), kind)

@@ -36,6 +36,12 @@ def arrange(raw: Raw, kind: str) -> Raw:
         kind = raw.kind or infer_kind(raw)
     if raw.flat:  # another kind is asked for what was brought flat
         raw = replace(raw, values=raw.values.reshape(len(raw), -1), flat=False)
+    if kind != "table" and raw.schema.is_mixed:
+        odd = next(column for column in raw.columns or () if not column.is_numeric)
+        raise DataError(
+            f"Column {odd.name!r} of {raw.origin} is of type {odd.type!r}, but kind={kind!r} needs numbers. Leave kind "
+            "out, or the column."
+        )
     values = PREPARATIONS[kind].arrange(raw.values, raw.origin)
     return replace(raw, values=values, kind=kind, flat=values.ndim != raw.values.ndim)
 

@@ -13,7 +13,7 @@ from isthmus.data.batches import DenseRows, LazyRows, Prepared, Rows
 from isthmus.data.checks import check_width, refuse_too_large, tell_missing
 from isthmus.data.column import BOOLEAN, CATEGORY, DATE
 from isthmus.data.columns import CODERS, Coder, Head, choose
-from isthmus.data.columns.categories import Embedding
+from isthmus.data.columns.categories import Embedding, directions
 from isthmus.data.columns.dates import DAY
 from isthmus.data.identifiers import refuse_identifiers
 from isthmus.data.raw import Raw, Schema
@@ -25,6 +25,8 @@ from isthmus.exceptions import ParameterError
 SCALINGS = ("auto", "standard", "quantile")
 #: Prepared values that are held for training; of larger tables each batch is prepared when it is taken.
 MOST_HELD = 200_000_000
+#: Of the spread of ties; none that rows were likely drawn with, of which it would not be independent.
+SEED = 0x15_7A_3B
 #: Rows from which embeddings are learnt.
 MOST_ROWS = 100_000
 
@@ -81,9 +83,10 @@ class MixedPreparation(TablePreparation):
         for j, coder in enumerate(coders):
             if not isinstance(coder, Embedding):
                 beside.append(np.nan_to_num(coder.fit(values[:, j]).encode(few[:, j])).astype(np.float32))
-        others = np.concatenate(beside, axis=1) if beside else np.zeros((len(few), 0), dtype=np.float32)
-        for j, coder in enumerate(coders):
-            if isinstance(coder, Embedding):
+        embedded = [(j, coder) for j, coder in enumerate(coders) if isinstance(coder, Embedding)]
+        if embedded:
+            others = directions(np.concatenate(beside, axis=1) if beside else np.zeros((len(few), 0)))
+            for j, coder in embedded:
                 coder.fit_beside(few[:, j], others)
 
     def _set_coders(self, coders: list[Coder]) -> None:
@@ -140,7 +143,7 @@ class MixedPreparation(TablePreparation):
         """Give rows as training takes them: ties are spread; large tables are prepared a batch at a time."""
         raw = self._numbers(raw, name)
         self.refuse_infinite(raw)
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(SEED)
 
         def prepare(values: np.ndarray) -> Prepared:
             return self._prepare(values, dtype, raw.origin, rng)
@@ -184,6 +187,12 @@ class MixedPreparation(TablePreparation):
                 for part in found:
                     part[:, j] /= DAY
         return found
+
+    def give_back(self, values: np.ndarray, like: Raw | None = None) -> Any:
+        """Give values in the container that a person uses; categories are those fitted on."""
+        if like is not None:
+            like = replace(like, columns=self.schema_.columns)
+        return super().give_back(values, like)
 
     # --- To a file and back
 

@@ -13,6 +13,8 @@ from isthmus.data.column import BOOLEAN, CATEGORY, DATE, Column
 
 #: What polars calls its type of date and time.
 _DATETIME = re.compile(r"Datetime\(time_unit='(\w+)', time_zone=(?:None|'(.+)')\)")
+#: What Arrow calls a type of coded labels.
+_DICTIONARY = re.compile(r"dictionary<values=(\w+), indices=(\w+)")
 
 
 def labels_of(column: Column, values: np.ndarray) -> list[Any]:
@@ -85,9 +87,13 @@ def arrow_column(column: Column, values: np.ndarray, dtype: str) -> pa.Array:
             return dates.cast(pa.timestamp(unit[1], zone[1] if zone else None), safe=False)
         return dates.cast(pa.date32(), safe=False) if dtype.startswith("date32") else dates
     labels = pa.array(labels_of(column, values))
-    if dtype.startswith("dictionary"):
-        places = pa.array(np.where(missing | (values < 0), 0, values).astype(np.int32), mask=missing | (values < 0))
-        return pa.DictionaryArray.from_arrays(places, pa.array(list(column.categories or ())), ordered=column.ordered)
+    coded = _DICTIONARY.match(dtype)
+    if coded:
+        kinds = [pa.type_for_alias(name) for name in coded.groups()]
+        none = missing | (values < 0)
+        places = pa.array(np.where(none, 0, values).astype(np.int64), mask=none).cast(kinds[1])
+        names = pa.array(list(column.categories or ())).cast(kinds[0])
+        return pa.DictionaryArray.from_arrays(places, names, ordered=column.ordered)
     return labels.cast(pa.large_string()) if dtype == "large_string" else labels
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -40,7 +41,10 @@ def as_fitted(raw: Raw, fitted: Sequence[Column]) -> Raw:
         return raw
     values = np.array(raw.values, dtype=np.float64, order="F")
     for j, (now, then) in enumerate(zip(given, fitted, strict=True)):
-        values[:, j] = _column(values[:, j], now, then, raw.origin)
+        found = _column(values[:, j], now, then, raw.origin)
+        if then.type == CATEGORY:
+            _tell_unseen(values[:, j], found, now, then, raw.origin)
+        values[:, j] = found
     return replace(raw, values=values, columns=tuple(fitted))
 
 
@@ -69,6 +73,19 @@ def _column(values: np.ndarray, now: Column | None, then: Column, origin: str) -
         if len(odd):
             raise _refusal(values, now, then, origin, int(odd[0]))
     return values
+
+
+def _tell_unseen(values: np.ndarray, found: np.ndarray, now: Column | None, then: Column, origin: str) -> None:
+    """Warn of categories that were not there in fit."""
+    unseen = np.flatnonzero(found == UNSEEN)
+    if len(unseen):
+        value = values[unseen[0]]
+        shown = shorten(now.categories[int(value)]) if now is not None and now.categories else f"{value:g}"
+        warnings.warn(
+            f"Column {then.name!r} of {origin} holds {shown}, which was not there in fit (row {unseen[0]}, counted "
+            "from 0): such values are taken for one of the rare categories, or as missing where none is rare.",
+            stacklevel=2,
+        )
 
 
 def _plain(label: object) -> object:

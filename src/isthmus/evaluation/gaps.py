@@ -131,7 +131,7 @@ def judge_gaps(imputer: Imputer, X: Any, *, refit: bool = True, seed: int = 0) -
     >>> len(found.columns), found.share("simple") < 1
     (4, True)
     """
-    raw = as_raw(X, kind=imputer.kind_)
+    raw = as_raw(X, kind=imputer.kind_, like=imputer.schema_)
     if len(raw.item_shape) > 1:
         raise ParameterError(f"Gaps are judged by column, but {raw.origin} holds data of the kind {raw.kind!r}.")
     rng = np.random.default_rng(seed)

@@ -113,7 +113,7 @@ class Task(BaseEstimator):
     def _given(self, X: Any) -> Raw:
         """Take rows of the kind fitted on, with its columns."""
         check_is_fitted(self)
-        raw = as_raw(X, kind=self.kind_)
+        raw = as_raw(X, kind=self.kind_, like=self.preparation_.schema_)
         self.preparation_.check(raw, type(self).__name__)
         return raw
 

@@ -168,6 +168,11 @@ def begin(
     """Let an objective meet the loss and the columns, and begin; give it back."""
     objective.meet(loss, preparation.slot_names_)
     objective.begin(shape, latent_dim)
+    if preparation.heads_ and objective.given:
+        raise ParameterError(
+            f"{objective!r}: condition= takes columns of tables that are all numbers, and these are not. Leave "
+            "condition=None."
+        )
     return objective
 
 

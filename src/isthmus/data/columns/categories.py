@@ -18,6 +18,8 @@ MOST_INDICATORS = 64
 SHRINK = 5.0
 #: Largest size of an embedding.
 LARGEST_EMBEDDING = 16
+#: Directions of the other columns that the places are found in.
+MOST_DIRECTIONS = 64
 #: Categories that values are given back from, the most frequent ones.
 MOST_GIVEN_BACK = 10_000
 #: Share of a place's variance that a reconstruction can explain at most.
@@ -71,42 +73,34 @@ class Indicators(Coder):
 
     def fit(self, values: np.ndarray) -> Self:
         seen = values[~np.isnan(values)].astype(np.intp)
-        self.counts = np.bincount(seen, minlength=len(self.counts)).astype(np.float64)
+        return self._set(np.bincount(seen, minlength=len(self.counts)).astype(np.float64))
+
+    def _set(self, counts: np.ndarray) -> Self:
+        self.counts = counts
+        #: Places of the categories that have an indicator of their own.
+        self.kept = np.flatnonzero(common(counts))
+        few = counts[~common(counts)].sum()
+        shares = (np.append(counts[self.kept], few) if few else counts[self.kept]) / counts.sum()
+        spread = float(np.sqrt(max(0.0, 1 - (shares**2).sum()))) or 1.0
+        self._head = Head(0, 0, len(shares), CATEGORIES, 1.0, shares, spread)
+        # Where nothing is rare there is no place for what was never seen: it is missing, the last line of these.
+        width = len(shares)
+        self._slots = np.full((width + 1, width), np.nan)
+        self._slots[:width] = (np.eye(width) - shares) / spread
+        self._line = np.full(len(counts) + 2, width - 1 if few else width)
+        self._line[self.kept] = np.arange(len(self.kept))
+        self._line[-1] = width
         return self
 
-    @property
-    def kept(self) -> np.ndarray:
-        """Places of the categories that have an indicator of their own."""
-        return np.flatnonzero(common(self.counts))
-
-    def _shares(self) -> np.ndarray:
-        """Share of each indicator: those kept, then the rare ones together, where there are any."""
-        few = self.counts[~common(self.counts)].sum()
-        counts = np.append(self.counts[self.kept], few) if few else self.counts[self.kept]
-        return counts / counts.sum()
-
     def heads(self) -> list[Head]:
-        shares = self._shares()
-        spread = float(np.sqrt(max(0.0, 1 - (shares**2).sum())))
-        return [Head(0, 0, len(shares), CATEGORIES, 1.0, shares, spread or 1.0)]
+        return [self._head]
 
     def encode(self, values: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
-        head, kept = self.heads()[0], self.kept
-        width = head.stop
-        # Where nothing is rare there is no place for what was never seen: it is missing.
-        other = width - 1 if width > len(kept) else -1
-        place = np.full(len(self.counts) + 1, other)
-        place[kept] = np.arange(len(kept))
-        missing = np.isnan(values)
-        known = np.where(missing | (values < 0), len(self.counts), values).astype(np.intp)
-        at = place[known]
-        out = np.tile(-head.center / head.scale, (len(values), 1))
-        out[np.arange(len(values)), at] += 1 / head.scale
-        out[missing | (at < 0)] = np.nan
-        return out
+        place = np.where(values < 0, len(self.counts), values)
+        return self._slots[self._line[np.where(np.isnan(values), len(self.counts) + 1, place).astype(np.intp)]]
 
     def decode(self, slots: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
-        head, kept = self.heads()[0], self.kept
+        head, kept = self._head, self.kept
         chances = slots.astype(np.float64) * head.scale + head.center
         if rng is None:
             at = chances.argmax(axis=1)
@@ -126,8 +120,7 @@ class Indicators(Coder):
         return {"counts": self.counts}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> Self:
-        self.counts = np.asarray(arrays["counts"], dtype=np.float64)
-        return self
+        return self._set(np.asarray(arrays["counts"], dtype=np.float64))
 
 
 class Embedding(Coder):
@@ -149,26 +142,23 @@ class Embedding(Coder):
         self.table = np.zeros((len(self.counts) + 1, 1))
 
     def fit(self, values: np.ndarray) -> Self:
-        return self.fit_beside(values, np.zeros((len(values), 0)))
+        return self.fit_beside(values, np.zeros((len(values), 1)))
 
     def fit_beside(self, values: np.ndarray, others: np.ndarray) -> Self:
-        """Learn from values (n,) and the prepared slots (n, q) of the other columns, 0 where missing."""
+        """Learn from values (n,) and what `directions` makes of the other columns' slots, (n, q)."""
         known = ~np.isnan(values)
-        codes, others = values[known].astype(np.intp), np.asarray(others[known], dtype=np.float64)
+        codes, others = values[known].astype(np.intp), others[known]
         self.counts = np.bincount(codes, minlength=len(self.counts)).astype(np.float64)
         size = min(LARGEST_EMBEDDING, max(2, int(np.ceil(len(self.counts) ** 0.25 * 2))))
         few = ~common(self.counts)
         joined = np.where(few[codes], len(self.counts), codes)
         counts = np.bincount(joined, minlength=len(self.counts) + 1).astype(np.float64)
-        sums = np.zeros((len(counts), others.shape[1]))
-        np.add.at(sums, joined, others - (others.mean(axis=0) if len(others) else 0.0))
+        sums = np.stack([np.bincount(joined, column, len(counts)) for column in others.T], axis=1)
         means = sums / (counts + SHRINK)[:, None]
         weights = np.sqrt(counts / max(1.0, counts.sum()))[:, None]
         found = np.zeros((len(counts), size))
-        if others.shape[1]:
-            _, _, right = np.linalg.svd(weights * means, full_matrices=False)
-            right = right[:size]
-            found[:, : len(right)] = means @ right.T
+        turned = means @ np.linalg.eigh((weights * means).T @ (weights * means))[1][:, ::-1][:, :size]
+        found[:, : turned.shape[1]] = turned
         # A column that nothing else tells of has places all the same, or its categories could not be told apart.
         noise = np.random.default_rng(0).standard_normal(found.shape)
         spread = np.sqrt(((weights * found) ** 2).sum(axis=0))
@@ -214,6 +204,14 @@ class Embedding(Coder):
         self.counts = np.asarray(arrays["counts"], dtype=np.float64)
         self.table = np.asarray(arrays["table"], dtype=np.float64)
         return self
+
+
+def directions(rows: np.ndarray) -> np.ndarray:
+    """Turn rows into the directions in which they vary most, centred: (n, at most 64)."""
+    if not rows.shape[1]:
+        return np.zeros((len(rows), 1))
+    centred = rows - rows.mean(axis=0)
+    return centred @ np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :MOST_DIRECTIONS]
 
 
 def common(counts: np.ndarray) -> np.ndarray:

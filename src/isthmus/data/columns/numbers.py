@@ -81,12 +81,10 @@ class RankGauss(Standard):
 
     def fit(self, values: np.ndarray) -> Self:
         super().fit(values)
-        seen = values[~np.isnan(values)]
+        seen = _some(values[~np.isnan(values)])
         self.spike, self.share = _spike(seen)
         if self.share:
             seen = seen[seen != self.spike]
-        if len(seen) > MOST_ROWS:
-            seen = np.random.default_rng(0).choice(seen, MOST_ROWS, replace=False)
         low, high = (float(seen.min()), float(seen.max())) if self.share else (self.low, self.high)
         self.knots, self.scores = normal_knots(seen, low, high)
         distinct, counts = np.unique(seen, return_counts=True)
@@ -159,6 +157,11 @@ class RankGauss(Standard):
         return self
 
 
+def _some(values: np.ndarray) -> np.ndarray:
+    """Values drawn without regard to their order, always the same, where there are more than need be looked at."""
+    return values if len(values) <= MOST_ROWS else np.random.default_rng(0).choice(values, MOST_ROWS, replace=False)
+
+
 def _spike(seen: np.ndarray) -> tuple[float, float]:
     """Value that stands out and its share of the rows; share 0 where there is none."""
     distinct, counts = np.unique(seen, return_counts=True)
@@ -175,7 +178,7 @@ def heavy_tailed(values: np.ndarray) -> bool:
     That is where the kurtosis is above 30 (a normal distribution has 3, an exponential one 9, a log-normal one of
     spread 1 about 114), or where one value has a fifth of the rows.
     """
-    seen = values[~np.isnan(values)].astype(np.float64)
+    seen = _some(values[~np.isnan(values)]).astype(np.float64)
     if len(seen) < FEWEST_OTHERS or not seen.std():
         return False
     with np.errstate(over="ignore", invalid="ignore"):

@@ -12,7 +12,7 @@ from typing import Any
 from isthmus.data.frames import Asked, Names
 from isthmus.data.kinds import arrange, check_kind
 from isthmus.data.pictures import Size, parse_size
-from isthmus.data.raw import Raw
+from isthmus.data.raw import Raw, Schema
 from isthmus.data.readers.columnar import read_feather, read_parquet
 from isthmus.data.readers.delimited import read_delimited, read_stdin
 from isthmus.data.readers.folder import endings, read_folder, read_picture
@@ -52,6 +52,7 @@ def read(
     columns: Names = None,
     drop: Names = None,
     schema: Mapping[str, Any] | None = None,
+    like: Schema | None = None,
 ) -> Raw:
     r"""Read a file, a folder of pictures, or CSV from standard input.
 
@@ -70,6 +71,8 @@ def read(
         Columns to keep, columns to set aside; those not kept lie in `Raw.extra`.
     schema : mapping, optional
         What columns are, where their values do not tell: see `as_raw`.
+    like : Schema, optional
+        Form of the rows that a model was fitted on: columns are taken for what they were there.
 
     Returns
     -------
@@ -93,7 +96,7 @@ def read(
     (('age', 'height'), [[30.0, 1.8], [41.0, nan]], ['Ann', 'Bo'])
     """
     check_kind(kind)
-    wanted, asked = parse_size(size), Asked(columns, drop, schema)
+    wanted, asked = parse_size(size), Asked(columns, drop, schema, None if like is None else like.columns)
     if str(source) == "-":
         _only_pictures_resize(wanted, "standard input")
         return arrange(read_stdin(asked), kind)
@@ -155,7 +158,7 @@ def _only_pictures_resize(size: tuple[int, int] | None, name: str) -> None:
 
 def _only_tables_have_columns(asked: Asked, path: Path) -> None:
     """Refuse names of columns for what has none."""
-    if asked != Asked():
+    if asked != Asked(like=asked.like):
         raise ParameterError(
             f"columns=, drop= and schema= name columns, but {path} has no columns with names. Leave them out."
         )
