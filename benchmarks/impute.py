@@ -205,10 +205,10 @@ def as_numbers(frame: pd.DataFrame, missing: np.ndarray) -> tuple[np.ndarray, li
     for j, name in enumerate(frame.columns):
         column = frame[name]
         if column.dtype.kind in "OUT" or str(column.dtype) == "str":
-            block = pd.get_dummies(column).to_numpy(float)
+            block = np.array(pd.get_dummies(column), dtype=float)
         else:
             days = column.dt.as_unit("s").astype("int64") / 86_400 if column.dtype.kind == "M" else column
-            block = days.to_numpy(float)[:, None]
+            block = np.array(days, dtype=float)[:, None]
         block[missing[:, j]] = np.nan
         places.append(slice(start, start + block.shape[1]))
         start += block.shape[1]
