@@ -14,8 +14,8 @@ that try the square root of the columns at each split, ten rounds, as missForest
 values within the 5 % and 95 % quantiles of 100 draws.
 
 The mixed frame is made up: five jobs, twelve towns, a truth value, a date and three numbers that hang on three hidden
-normal ones, 30 % missing at random. The others get indicators of the categories, dates as days, all standardised, and
-the largest indicator is the category; the first of them fills in the most frequent.
+normal ones, 30 % missing at random. The others get indicators of the categories and dates as days, each column of the
+frame with variance 1, and the largest indicator is the category; the mean so fills in the most frequent one.
 """
 
 from __future__ import annotations
@@ -225,6 +225,8 @@ def mixed(arguments: argparse.Namespace, methods: list[str]) -> None:
     hidden = np.random.default_rng(100).random(frame.shape) < 0.3
     gaps, places = as_numbers(frame, hidden)
     truth, _ = as_numbers(frame, np.zeros_like(hidden))
+    mean, variance = np.nanmean(gaps, 0), np.nanvar(gaps, 0)
+    scale = np.concatenate([np.full(p.stop - p.start, np.sqrt(variance[p].sum())) for p in places])
     found, seconds = {}, []
     for method in methods:
         start = time.perf_counter()
@@ -232,8 +234,7 @@ def mixed(arguments: argparse.Namespace, methods: list[str]) -> None:
             filled = METHODS[method](0).fit_transform(frame.mask(hidden))
             found[method] = as_numbers(filled.astype(frame.dtypes), np.zeros_like(hidden))[0]
         else:
-            scaler = StandardScaler()
-            found[method] = scaler.inverse_transform(make_pipeline(scaler, METHODS[method](0)).fit_transform(gaps))
+            found[method] = METHODS[method](0).fit_transform((gaps - mean) / scale) * scale + mean
         seconds.append(f"{time.perf_counter() - start:.1f}")
     for j, name in enumerate(frame.columns):
         row, at = [], hidden[:, j]

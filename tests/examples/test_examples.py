@@ -167,6 +167,11 @@ def test_kinds_of_the_guide(tmp_path):
     assert line_with(said, "terms of the loss").endswith("['reconstruction', 'sparsity']")
 
 
+def test_gaps_of_the_guide(tmp_path):
+    said = run(ROOT / "docs" / "snippets" / "imputation.py", tmp_path)
+    assert int(re.findall(r"(\d+)% of them right", said)[0]) > 80
+
+
 def test_the_readme_shows_code_that_runs():
     readme = (ROOT / "README.md").read_text()
     for name, language in (("quick_start.py", "python"), ("quick_start.sh", "sh")):

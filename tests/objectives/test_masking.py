@@ -122,7 +122,7 @@ def test_the_start_is_the_gaussian_and_it_comes_back_from_a_folder(tmp_path):
 
 def test_wide_rows_are_not_filled_and_given_columns_are_not_hidden():
     wide = Autoencoder(2, objective=Masking(), max_epochs=1, random_state=0)
-    assert wide.fit(np.random.default_rng(0).normal(size=(40, 101))).network_.fill is None
+    assert wide.fit(np.random.default_rng(0).normal(size=(40, 201))).network_.fill is None
     chain = Chain([Masking(0.9), Variational(condition=[0])])
     chain.meet(make_loss("mse"), None)
     chain.begin((3,), 2)

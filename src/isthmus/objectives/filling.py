@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 #: Values of the matrices that are solved at once, and rows times columns squared of one pass of `start`.
-AT_ONCE, PASS = 1 << 22, 1 << 24
+AT_ONCE, PASS = 1 << 22, 1 << 26
 #: Rows are grouped by how much is missing of them, since a system is as large as the largest of its group: columns a
 #: group, and groups at most.
 PER_GROUP, MOST_GROUPS = 20, 6

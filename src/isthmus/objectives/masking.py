@@ -15,7 +15,7 @@ from isthmus.objectives.reconstruction import Loss
 
 AUTO = "auto"
 #: Values of an item up to which missing cells are filled by a Gaussian before the encoder.
-MOST_FILLED = 100
+MOST_FILLED = 200
 #: What "auto" hides of a column that is hardly missing, and of all where nothing is missing.
 LEAST_RATE, RATE = 0.1, 0.3
 #: Weight in the loss of cells that the encoder was shown: they keep the code from forgetting them.
@@ -27,7 +27,7 @@ class Masking(Objective):
 
     What is hidden looks to the encoder as what is missing does: the mask that it is given says so, and the cell holds
     what a Gaussian, fitted by EM to the training rows, expects of it given the other cells of its row (in items of up
-    to 100 values; its mean in larger ones). The loss is that of the hidden cells, with a tenth of that of the others.
+    to 200 values; its mean in larger ones). The loss is that of the hidden cells, with a tenth of that of the others.
 
     Parameters
     ----------
