@@ -123,6 +123,8 @@ def measured(arguments: argparse.Namespace, methods: list[str]) -> dict[str, dic
             for method in methods:
                 for seed in range(arguments.seeds):
                     key = " | ".join([name, pattern, method, str(seed)])
+                    if key not in known and arguments.measured:
+                        continue
                     if key not in known:
                         known[key] = measure(method, X, pattern, seed)
                         print(key, known[key], flush=True)
@@ -145,15 +147,16 @@ def report(arguments: argparse.Namespace, figures: dict[str, dict[str, float]], 
 
             def mean(method: str, what: str, name: str = name, pattern: str = pattern) -> float:
                 keys = [" | ".join([name, pattern, method, str(seed)]) for seed in range(arguments.seeds)]
-                return float(np.mean([figures[key][what] for key in keys]))
+                return float(np.mean([figures[key][what] if key in figures else np.nan for key in keys]))
 
             row = [mean(method, "error") for method in methods]
             errors.append(row)
             coverage.append(mean(OURS, "coverage"))
-            shown = [f"[bold]{e:.3f}[/]" if e == min(row) else f"{e:.3f}" for e in row]
+            shown = ["–" if np.isnan(e) else f"[bold]{e:.3f}[/]" if e == np.nanmin(row) else f"{e:.3f}" for e in row]
             seconds = f"{mean(OURS, 'seconds'):.0f}"
             table.add_row(name, f"{n:,}", str(d), pattern, *shown, f"{coverage[-1]:.2f}", seconds)
-    ranks = np.mean([rankdata(row) for row in errors], 0)
+    complete = [row for row in errors if not np.isnan(row).any()]
+    ranks = np.mean([rankdata(row) for row in complete], 0)
     table.add_section()
     table.add_row("mean rank", "", "", "", *(f"{rank:.2f}" for rank in ranks), f"{np.mean(coverage):.3f}", "")
     console.print(table)
@@ -162,8 +165,8 @@ def report(arguments: argparse.Namespace, figures: dict[str, dict[str, float]], 
         ratio = ours / np.array(errors)[:, methods.index(other)]
         seconds = sum(v["seconds"] for k, v in figures.items() if k.split(" | ")[2] == other)
         console.print(
-            f"Imputer over {other}: {ratio.mean():.3f} on average, from {ratio.min():.3f} to {ratio.max():.3f}; "
-            f"{other} took {seconds:,.0f} s in all"
+            f"Imputer over {other}: {np.nanmean(ratio):.3f} on average over {np.isfinite(ratio).sum()} cases, from "
+            f"{np.nanmin(ratio):.3f} to {np.nanmax(ratio):.3f}; {other} took {seconds:,.0f} s in all"
         )
     console.print(f"Imputer took {sum(v['seconds'] for k, v in figures.items() if f'| {OURS} |' in k):,.0f} s in all")
     inside = np.mean([0.85 <= c <= 0.95 for c in coverage])
@@ -261,6 +264,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--without", nargs="*", default=[], choices=[m for m in METHODS if m != OURS])
     parser.add_argument("--results", type=Path, help="JSON file that figures are kept in")
+    parser.add_argument(
+        "--measured", action="store_true", help="only what is in the file of results; ranks without gaps"
+    )
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--mixed", action="store_true")
     arguments = parser.parse_args()

@@ -245,6 +245,8 @@ def test_bad_input_is_named(imputer):
         imputer.sample_imputations(GAPS, 1, random_state="x")
     with pytest.raises(ParameterError, match="members=0"):
         Imputer(members=0).fit(GAPS)
+    with pytest.raises(ParameterError, match="network='tree'"):
+        Imputer(network="tree").fit(GAPS)
     with pytest.raises(ParameterError, match="rate='all'"):
         Imputer(rate="all").fit(GAPS)
 

@@ -19,7 +19,7 @@ from isthmus.data.column import BOOLEAN, CATEGORY
 from isthmus.data.columns.base import BINARY, NUMBERS
 from isthmus.data.moments import dense
 from isthmus.exceptions import ParameterError
-from isthmus.networks import each_of
+from isthmus.networks import FAMILIES, each_of
 from isthmus.objectives import Masking
 from isthmus.tasks.base import Learnt, Task
 from isthmus.tasks.completing import Bounds, completed, doubts, kinds_of
@@ -100,7 +100,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
     PARAMETERS: ClassVar = {
         **Task.PARAMETERS,
         "members": check.AUTOENCODER["members"],
-        "network": check.AUTOENCODER["network"],
+        "network": (check.word("auto", *FAMILIES), f"'auto', {', '.join(map(repr, FAMILIES))}"),
         "hidden": check.AUTOENCODER["hidden"],
         "max_epochs": check.AUTOENCODER["max_epochs"],
     }
