@@ -22,10 +22,12 @@ if TYPE_CHECKING:
         VectorQuantised,
         Wasserstein,
     )
+    from isthmus.tasks import AnomalyDetector
 
 #: Public names and where they are; imported at first use, so that `isthmus --help` does not wait for torch.
 _PUBLIC = {
     "Adversarial": "isthmus.objectives",
+    "AnomalyDetector": "isthmus.tasks",
     "Autoencoder": "isthmus.autoencoder",
     "Contractive": "isthmus.objectives",
     "Denoising": "isthmus.objectives",
@@ -41,6 +43,7 @@ _PUBLIC = {
 
 __all__ = [
     "Adversarial",
+    "AnomalyDetector",
     "Autoencoder",
     "Contractive",
     "Denoising",
