@@ -23,7 +23,7 @@ from isthmus.tasks.anomaly_parts.rows_kept import FEWEST_HELD_OUT, RowsKept, rol
 from isthmus.tasks.base import Learnt, Task
 
 #: Parts that "auto" means, by whether the rows fitted on are known to be clean.
-AUTO = {True: ("knn", "noise", "residual"), False: ("knn", "noise", "residual", "mahalanobis", "forest")}
+AUTO = {True: ("knn", "noise", "residual"), False: ("knn", "mahalanobis", "forest")}
 #: Parts by which rows are first put in order where they may be contaminated: robust ones that take no training.
 FIRST = ("knn", "mahalanobis", "forest")
 #: Share of contaminated rows that is left out of the second fit.
@@ -31,7 +31,7 @@ LEFT_OUT = 0.25
 #: Neighbours: of clean rows, and the share of the references in the first and in the second look at contaminated ones.
 NEIGHBOURS, FIRST_SHARE, SECOND_SHARE = 5, 0.05, 0.01
 #: Rows that are fitted on, and that distances are taken to, at most: so that time is linear in the rows, and short.
-MOST_FITTED, MOST_REFERENCES, FIRST_REFERENCES = 50_000, 20_000, 5_000
+MOST_FITTED, MOST_REFERENCES, FIRST_REFERENCES = 20_000, 10_000, 5_000
 #: Values that are kept at most: fewer rows where they are wide.
 MOST_VALUES = 1 << 24
 
@@ -48,12 +48,13 @@ class AnomalyDetector(Line, OutlierMixin, Task):
         Whether the rows fitted on are clean. If not, the strangest quarter of them is found first by robust parts and
         left out of the fit. If so, a tenth of them is held out to judge by, and `p_values` hold in finite samples.
     contamination : "auto" or float, default="auto"
-        Where `predict` draws the line: a float flags this share of the rows given to `fit`. "auto": Tukey's upper fence of their scores, the third quartile and one and a half times the
-        distance between the quartiles.
+        Where `predict` draws the line: a float flags this share of the rows given to `fit`. "auto": Tukey's upper
+        fence of their scores, the third quartile and one and a half times the distance between the quartiles.
     parts : "auto" or sequence of str, default="auto"
         What the score is made of: "knn" (distance to the nearest neighbours), "noise" (that a denoising network sees
         in the row), "residual" (what such a network leaves over, whitened), "mahalanobis" (under a robust covariance),
-        "forest" (isolation forest). "auto": the first three with `novelty`, else all.
+        "forest" (isolation forest). "auto": the first three with `novelty`; else "knn", "mahalanobis" and "forest",
+        since networks learn to give back strange rows too.
     kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
         What the data are; "auto" looks at them.
     random_state : int, RandomState instance or None, default=None
@@ -77,7 +78,7 @@ class AnomalyDetector(Line, OutlierMixin, Task):
 
     Notes
     -----
-    At most 50,000 rows, drawn at random, are fitted on, and distances are taken to at most 20,000 of them. A missing
+    At most 20,000 rows, drawn at random, are fitted on, and distances are taken to at most 10,000 of them. A missing
     cell is taken for the mean of its column: it makes a row neither strange nor usual.
 
     References
@@ -188,14 +189,15 @@ class AnomalyDetector(Line, OutlierMixin, Task):
     def _most_usual(self, x: Tensor, rng: np.random.Generator) -> np.ndarray:
         """Find the rows to fit on where some may be strange: all but the strangest quarter at a first look."""
         references = some(len(x), FIRST_REFERENCES, rng)
-        first = Setting(_neighbours(FIRST_SHARE, len(references)), _drawn(rng), self.device, references, 0)
+        first = Setting(_neighbours(FIRST_SHARE, len(references)), _drawn(rng), self.device, references, "first")
         scores = Ensemble([PARTS[name]() for name in FIRST]).fit(x, first).score(x)
         return np.sort(np.argsort(scores, kind="stable")[: max(2, round((1 - LEFT_OUT) * len(x)))])
 
     def _setting(self, n: int, rng: np.random.Generator) -> Setting:
         references = some(n, MOST_REFERENCES, rng)
         k = NEIGHBOURS if self.novelty else _neighbours(SECOND_SHARE, len(references))
-        return Setting(k, _drawn(rng), self.device, references, self.verbose)
+        look = "clean" if self.novelty else "second"
+        return Setting(k, _drawn(rng), self.device, references, look, self.verbose)
 
     def _ensemble(self, x: Tensor, names: tuple[str, ...], rng: np.random.Generator) -> Ensemble:
         return Ensemble([PARTS[name]() for name in names]).fit(x, self._setting(len(x), rng))

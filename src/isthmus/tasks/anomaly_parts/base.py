@@ -25,6 +25,8 @@ class Setting:
     device : str
     references : ndarray of int
         Rows, of those fitted on, that distances are taken to.
+    look : {"clean", "first", "second"}, default="clean"
+        Whether the rows are clean, or it is the first look at ones that may not be, or the second at what that left.
     verbose : int, default=0
         Of the networks' fits.
     """
@@ -33,6 +35,7 @@ class Setting:
     seed: int
     device: str
     references: np.ndarray
+    look: str = "clean"
     verbose: int = 0
 
 
@@ -44,7 +47,6 @@ class Part(ABC):
     """
 
     name: ClassVar[str]
-    channels: ClassVar[int] = 1
 
     @abstractmethod
     def fit(self, rows: Rows, setting: Setting) -> Self:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.objectives import Denoising
 from isthmus.tasks.anomaly_parts.base import Setting
+from isthmus.training.plan import default_weight_decay
 
-#: Standard deviation of the noise, in those of the columns.
-LEVEL = 0.5
+#: Standard deviation of the noise, in those of the columns: drawn anew for each batch.
+LEVEL = (0.1, 0.7)
 WIDTH = 128
+#: Steps of training, each on a batch: more of them did not tell strange rows apart any better. Few rows are repeated
+#: until there are so many batches to an epoch, each with noise of its own: short epochs are mostly overhead.
+STEPS, BATCH, BATCHES = 1000, 128, 10
 
 
 def fit_denoiser(rows: Tensor, setting: Setting) -> Autoencoder:
@@ -30,6 +36,7 @@ def fit_denoiser(rows: Tensor, setting: Setting) -> Autoencoder:
     -------
     Autoencoder
     """
+    shown = rows.float().repeat(math.ceil(BATCH * BATCHES / len(rows)), 1)
     denoiser = Autoencoder(
         WIDTH,
         kind="vector",
@@ -41,11 +48,14 @@ def fit_denoiser(rows: Tensor, setting: Setting) -> Autoencoder:
         loss="mse",
         scaling="none",
         validation_fraction=0.0,
+        batch_size=BATCH,
+        max_epochs=math.ceil(STEPS * BATCH / len(shown)),
+        weight_decay=default_weight_decay(len(rows)),
         random_state=setting.seed,
         device=setting.device,
         verbose=setting.verbose,
     )
-    return denoiser.fit(rows.float().numpy())
+    return denoiser.fit(shown.numpy())
 
 
 def predicted_noise(denoiser: Autoencoder, rows: Tensor) -> Tensor:

@@ -14,14 +14,16 @@ LEAST = 1e-3
 HIGH, HIGH_Z = 0.95, 1.6449
 #: Spreads of the logarithm below this are rounding.
 NO_SPREAD = 1e-5
+#: T of the soft maximum.
+TEMPERATURE = 3.0
 
 
 class Joining:
     """Raw scores to one anomaly score, at least 0.
 
     The logarithm of each raw score less its median, in units of the distance from there to the 95th percentile: how far
-    the upper tail reaches is what strange rows are to be measured by. Joined as log(1 + sum of exp): much like the
-    largest of them where one is large, and more where several are.
+    the upper tail reaches is what strange rows are to be measured by. Joined as T log(1 + sum of exp(z / T)), a soft
+    maximum: scores that are all usual are added up, and one that is far above the others counts alone.
     """
 
     def __init__(self) -> None:
@@ -50,11 +52,11 @@ class Joining:
     def join(self, standard: Tensor) -> Tensor:
         """Give one score a row: (n,)."""
         nought = torch.zeros(len(standard), 1, dtype=standard.dtype)
-        return torch.logsumexp(torch.cat([nought, standard], dim=1), dim=1)
+        return TEMPERATURE * torch.logsumexp(torch.cat([nought, standard / TEMPERATURE], dim=1), dim=1)
 
     def weights(self, standard: Tensor) -> Tensor:
         """Share of each raw score in the joined one: (n, channels), rows sum to 1."""
-        return standard.softmax(dim=1)
+        return (standard / TEMPERATURE).softmax(dim=1)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Give what was learnt."""

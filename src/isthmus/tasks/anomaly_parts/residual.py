@@ -25,7 +25,6 @@ class WhitenedResidual(Part):
     """
 
     name: ClassVar[str] = "residual"
-    channels: ClassVar[int] = 2
 
     def __init__(self) -> None:
         self.neighbours = 5

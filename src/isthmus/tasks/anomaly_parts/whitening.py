@@ -36,8 +36,7 @@ class Whitening:
         centred = rows - self.mean
         total = float(centred.square().sum() / n / p)
         if n < 2 or total <= 0:  # nothing varies: distances stay as they are
-            self.directions, self.factors, self.outside = torch.zeros(p, 0), torch.zeros(0), torch.ones(())
-            self.mean = self.mean.to(rows)
+            self.directions, self.factors, self.outside = rows.new_zeros(p, 0), rows.new_zeros(0), rows.new_ones(())
             return self
         shrinkage = float(ledoit_wolf_shrinkage(centred.numpy(), assume_centered=True))
         if p <= n:
@@ -47,10 +46,10 @@ class Whitening:
             variances, directions = singular.square() / n, directions.T
         floor = max(shrinkage * total, 1e-6 * total)
         variances = ((1 - shrinkage) * variances.clamp(min=0) + shrinkage * total).clamp(min=floor)
-        self.outside = torch.tensor(floor**-0.5).to(rows)
-        self.factors = variances.rsqrt().to(rows) - self.outside
-        self.directions = directions.contiguous().to(rows)
-        self.mean = self.mean.to(rows)
+        self.outside = rows.new_tensor(floor**-0.5)
+        self.factors = variances.rsqrt() - self.outside
+        self.directions = directions.contiguous()
+        self.mean = self.mean
         return self
 
     def of(self, rows: Tensor) -> Tensor:
