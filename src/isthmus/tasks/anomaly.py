@@ -17,15 +17,17 @@ from isthmus.tasks.anomaly_line import Line
 from isthmus.tasks.anomaly_parts import PARTS, Setting
 from isthmus.tasks.anomaly_parts import explanation as told
 from isthmus.tasks.anomaly_parts.drift import MOST, Drift, energy_test
-from isthmus.tasks.anomaly_parts.ensemble import Ensemble
+from isthmus.tasks.anomaly_parts.ensemble import Ensemble, below
 from isthmus.tasks.anomaly_parts.explanation import Explanation
-from isthmus.tasks.anomaly_parts.rows_kept import FEWEST_HELD_OUT, RowsKept, roles, some
+from isthmus.tasks.anomaly_parts.rows_kept import RowsKept, roles, some
 from isthmus.tasks.base import Learnt, Task
 
 #: Parts that "auto" means, by whether the rows fitted on are known to be clean.
 AUTO = {True: ("knn", "noise", "residual"), False: ("knn", "mahalanobis", "forest")}
-#: Parts by which rows are first put in order where they may be contaminated: robust ones that take no training.
-FIRST = ("knn", "mahalanobis", "forest")
+#: Parts by which rows that may be contaminated are first put in order; "forest" is not grown again after that.
+FIRST = ("knn", "forest")
+#: Rows held out that stand for all those fitted on in a check of drift, at the least.
+FEWEST_COMPARED = 100
 #: Share of contaminated rows that is left out of the second fit.
 LEFT_OUT = 0.25
 #: Neighbours: of clean rows, and the share of the references in the first and in the second look at contaminated ones.
@@ -46,7 +48,8 @@ class AnomalyDetector(Line, OutlierMixin, Task):
     ----------
     novelty : bool, default=False
         Whether the rows fitted on are clean. If not, the strangest quarter of them is found first by robust parts and
-        left out of the fit. If so, a tenth of them is held out to judge by, and `p_values` hold in finite samples.
+        left out of the fit. If so, a tenth of them is held out to judge by, and `p_values` hold in finite samples; of m
+        rows held out the least p-value is 1 / (m + 1), so that 1,000 rows are needed to see one in a hundred.
     contamination : "auto" or float, default="auto"
         Where `predict` draws the line: a float flags this share of the rows given to `fit`. "auto": Tukey's upper
         fence of their scores, the third quartile and one and a half times the distance between the quartiles.
@@ -176,9 +179,13 @@ class AnomalyDetector(Line, OutlierMixin, Task):
         # Scaling, too, is learnt without the rows held out: they must be as new to the score as any row to come.
         preparation = PREPARATIONS[raw.kind]().fit(raw.take(kept) if self.novelty else raw)
         x = _flat(preparation, raw)
+        before = None
         if not self.novelty:
-            kept = self._most_usual(x, rng)
-        ensemble = self._ensemble(x[torch.from_numpy(kept)], self._part_names(), rng)
+            first = Ensemble([PARTS[name]() for name in FIRST]).fit(x, self._first(len(x), rng))
+            kept = _most_usual(first.score(x))
+            before = first.only(self._part_names()) if set(FIRST) & set(self._part_names()) else None
+        parts = [PARTS[name]() for name in self._part_names() if self.novelty or name != "forest"]
+        ensemble = Ensemble(parts, before).fit(x[torch.from_numpy(kept)], self._setting(len(kept), rng))
         self._set(preparation, n_rows, ensemble, RowsKept(x, kept, judged, n_rows))
         self._draw_line()
         return self
@@ -186,12 +193,10 @@ class AnomalyDetector(Line, OutlierMixin, Task):
     def _part_names(self) -> tuple[str, ...]:
         return AUTO[bool(self.novelty)] if isinstance(self.parts, str) else tuple(dict.fromkeys(self.parts))
 
-    def _most_usual(self, x: Tensor, rng: np.random.Generator) -> np.ndarray:
-        """Find the rows to fit on where some may be strange: all but the strangest quarter at a first look."""
-        references = some(len(x), FIRST_REFERENCES, rng)
-        first = Setting(_neighbours(FIRST_SHARE, len(references)), _drawn(rng), self.device, references, "first")
-        scores = Ensemble([PARTS[name]() for name in FIRST]).fit(x, first).score(x)
-        return np.sort(np.argsort(scores, kind="stable")[: max(2, round((1 - LEFT_OUT) * len(x)))])
+    def _first(self, n: int, rng: np.random.Generator) -> Setting:
+        """Say how the first look at contaminated rows is fitted: on all of them, with many neighbours."""
+        references = some(n, FIRST_REFERENCES, rng)
+        return Setting(_neighbours(FIRST_SHARE, len(references)), _drawn(rng), self.device, references, "first")
 
     def _setting(self, n: int, rng: np.random.Generator) -> Setting:
         references = some(n, MOST_REFERENCES, rng)
@@ -199,13 +204,10 @@ class AnomalyDetector(Line, OutlierMixin, Task):
         look = "clean" if self.novelty else "second"
         return Setting(k, _drawn(rng), self.device, references, look, self.verbose)
 
-    def _ensemble(self, x: Tensor, names: tuple[str, ...], rng: np.random.Generator) -> Ensemble:
-        return Ensemble([PARTS[name]() for name in names]).fit(x, self._setting(len(x), rng))
-
     def _set(self, preparation: Preparation, n_rows: int, ensemble: Ensemble, rows: RowsKept) -> None:
         self._fitted_on(preparation, n_rows)
         self._ensemble_, self._rows = ensemble, rows
-        self.parts_ = tuple(part.name for part in ensemble.parts)
+        self.parts_ = self._part_names()
         self.calibration_scores_ = np.sort(ensemble.score(rows.judged_rows))
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
@@ -234,10 +236,11 @@ class AnomalyDetector(Line, OutlierMixin, Task):
         _, judged = roles(len(x), self.novelty, rng)
         kept = np.setdiff1d(np.arange(len(x)), judged)
         if not self.novelty:
-            scores = self._ensemble_.score(x)
-            kept = np.argsort(scores, kind="stable")[: max(1, round((1 - LEFT_OUT) * len(x)))]
+            kept = _most_usual(self._ensemble_.score(x))
         most = min(MOST_FITTED, max(1000, MOST_VALUES // x.shape[1]))
         rows = self._rows.joined(x, kept, judged, most, rng)
+        if self._ensemble_.before is not None:
+            self._ensemble_.before.update(rows.x, x, self._first(len(rows.x), rng))
         self._ensemble_.update(rows.kept_rows, x[torch.from_numpy(kept)], self._setting(len(rows.kept), rng))
         self._set(self.preparation_, rows.seen, self._ensemble_, rows)
         self._draw_line()
@@ -304,7 +307,7 @@ class AnomalyDetector(Line, OutlierMixin, Task):
             raise DataError(f"{raw.origin} has {len(raw)} row(s): drift is seen on 2 or more.")
         rng = np.random.default_rng(0)
         x, usual = self._prepared(raw), self._rows.judged_rows
-        if len(usual) < FEWEST_HELD_OUT:
+        if len(usual) < FEWEST_COMPARED:
             usual = self._rows.kept_rows
         old, new = (rows[torch.from_numpy(some(len(rows), MOST, rng))] for rows in (usual, x))
         distance, p_value = energy_test(self._ensemble_.codes(old), self._ensemble_.codes(new), rng)
@@ -316,23 +319,41 @@ class AnomalyDetector(Line, OutlierMixin, Task):
     # --- To a folder and back
 
     def _learnt(self) -> Learnt:
-        values = {"parts": list(self.parts_), "offset": self.offset_, "seen": self._rows.seen}
+        second, first = self._ensemble_, self._ensemble_.before
+        values = {
+            "parts": list(self.parts_),
+            "second": [part.name for part in second.parts],
+            "first": [] if first is None else [part.name for part in first.parts],
+            "offset": self.offset_,
+            "seen": self._rows.seen,
+        }
         arrays = self._ensemble_.arrays() | self._rows.arrays() | {"scores": self.calibration_scores_}
         return Learnt(values, arrays, self._ensemble_.autoencoders())
 
     def _restore(self, learnt: Learnt) -> None:
         values = learnt.values
         rows = RowsKept.restore(learnt.arrays, values["seen"])
-        parts = [PARTS[name] for name in values["parts"]]
-        self._ensemble_ = Ensemble.restore(parts, learnt.arrays, learnt.autoencoders, rows.kept_rows)
-        self._rows, self.parts_ = rows, tuple(values["parts"])
+        names, self._ensemble_ = values["parts"], _restored(values["second"], learnt, rows.kept_rows)
+        if values["first"]:
+            first = Learnt({}, below("before", learnt.arrays))
+            self._ensemble_.before = _restored(values["first"], first, rows.x)
+        self._rows, self.parts_ = rows, tuple(names)
         self.calibration_scores_ = learnt.arrays["scores"]
         self.offset_ = values["offset"]
+
+
+def _restored(names: Sequence[str], learnt: Learnt, x: Tensor) -> Ensemble:
+    return Ensemble.restore([PARTS[name] for name in names], learnt.arrays, learnt.autoencoders, x)
 
 
 def _flat(preparation: Preparation, raw: Raw, name: str = "AnomalyDetector") -> Tensor:
     """Prepare rows as (n, p); what is missing becomes the mean of its slot, which is 0."""
     return preparation.transform(raw, torch.float64, name=name).x.flatten(1)
+
+
+def _most_usual(scores: np.ndarray) -> np.ndarray:
+    """Give the rows to fit on where some may be strange: all but the strangest quarter."""
+    return np.sort(np.argsort(scores, kind="stable")[: max(1, round((1 - LEFT_OUT) * len(scores)))])
 
 
 def _neighbours(share: float, references: int) -> int:

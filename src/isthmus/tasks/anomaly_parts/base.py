@@ -80,9 +80,3 @@ class Part(ABC):
     @abstractmethod
     def restore(cls, arrays: dict[str, np.ndarray], autoencoders: dict[str, Autoencoder], references: Rows) -> Self:
         """Rebuild from `arrays` and `autoencoders`; the references fitted with are kept by whoever joins the parts."""
-
-
-def folded(both: Tensor) -> Tensor:
-    """Add what the two views of a slot gave: (n, 2 p) to (n, p)."""
-    p = both.shape[1] // 2
-    return both[:, :p] + both[:, p:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -19,11 +20,10 @@ TEMPERATURE = 3.0
 
 
 class Joining:
-    """Raw scores to one anomaly score, at least 0.
+    """Raw scores to a scale that those of all parts have in common.
 
     The logarithm of each raw score less its median, in units of the distance from there to the 95th percentile: how far
-    the upper tail reaches is what strange rows are to be measured by. Joined as T log(1 + sum of exp(z / T)), a soft
-    maximum: scores that are all usual are added up, and one that is far above the others counts alone.
+    the upper tail reaches is what strange rows are to be measured by.
     """
 
     def __init__(self) -> None:
@@ -49,14 +49,12 @@ class Joining:
         flat = self.spread < NO_SPREAD
         return torch.where(flat, away.clamp(min=0), away / self.spread.where(~flat, 1.0))
 
-    def join(self, standard: Tensor) -> Tensor:
-        """Give one score a row: (n,)."""
-        nought = torch.zeros(len(standard), 1, dtype=standard.dtype)
-        return TEMPERATURE * torch.logsumexp(torch.cat([nought, standard / TEMPERATURE], dim=1), dim=1)
-
-    def weights(self, standard: Tensor) -> Tensor:
-        """Share of each raw score in the joined one: (n, channels), rows sum to 1."""
-        return (standard / TEMPERATURE).softmax(dim=1)
+    def only(self, channels: Sequence[int]) -> Joining:
+        """Give the scale of some of the raw scores."""
+        some = Joining()
+        for name in ("usual", "median", "spread"):
+            setattr(some, name, getattr(self, name)[list(channels)])
+        return some
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Give what was learnt."""
@@ -69,3 +67,18 @@ class Joining:
         for name in ("usual", "median", "spread"):
             setattr(joining, name, torch.from_numpy(arrays[name]))
         return joining
+
+
+def join(standard: Tensor) -> Tensor:
+    """Give one score a row, at least 0, from scores on their own scales: (n, channels) to (n,).
+
+    T log(1 + sum of exp(z / T)), a soft maximum: scores that are all usual are added up, and one that is far above the
+    others counts alone.
+    """
+    nought = torch.zeros(len(standard), 1, dtype=standard.dtype)
+    return TEMPERATURE * torch.logsumexp(torch.cat([nought, standard / TEMPERATURE], dim=1), dim=1)
+
+
+def weights(standard: Tensor) -> Tensor:
+    """Share of each score in the joined one: (n, channels), rows sum to 1."""
+    return (standard / TEMPERATURE).softmax(dim=1)

@@ -27,10 +27,10 @@ class Look:
     local: bool = False
 
 
-#: By what is known of the rows. Few strange rows that were not left out stretch the standardised view most.
+#: By what is known of the rows. A few strange ones that were not left out stretch the standardised view most.
 LOOKS = {
     "clean": Look(("plain", "drawn_in"), local=True),
-    "first": Look(("plain", "drawn_in")),
+    "first": Look(("plain",)),
     "second": Look(("drawn_in",)),
 }
 

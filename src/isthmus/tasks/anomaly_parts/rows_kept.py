@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-#: Of clean rows: share that is held out to judge by, its bounds, and the share that it never exceeds.
-HELD_OUT, FEWEST_HELD_OUT, MOST_HELD_OUT, MOST_SHARE = 0.1, 100, 2000, 0.2
+#: Of clean rows: share that is held out to judge by, and the most of them.
+HELD_OUT, MOST_HELD_OUT = 0.1, 2000
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,7 @@ def roles(n: int, clean: bool, rng: np.random.Generator) -> tuple[np.ndarray, np
     """Divide rows into those fitted on and those judged by; rows that may be strange are all judged by."""
     if not clean:
         return np.arange(n), np.arange(n)
-    wanted = np.clip(HELD_OUT * n, FEWEST_HELD_OUT, MOST_HELD_OUT)
-    held = some(n, max(1, int(min(wanted, MOST_SHARE * n))), rng)
+    held = some(n, min(MOST_HELD_OUT, max(1, round(HELD_OUT * n))), rng)
     return np.setdiff1d(np.arange(n), held), held
 
 
