@@ -210,6 +210,20 @@ Report = Annotated[str | None, _option(OUTPUT, "Write a report as one HTML page.
 Color = Annotated[str | None, _option(OUTPUT, "Column that colours the codes in the report.", "COLUMN")]
 Force = Annotated[bool, _flag("Replace what is there already.", "--force", show_default=False)]
 Verbose = Annotated[bool, _flag("Show progress and results, or only problems.", "--verbose/--quiet", "-v/-q")]
+DetectorFolder = Annotated[
+    str | None, _option(MODEL, "Detector to score with, as --save writes it; else one is fitted on SOURCE.", "MODEL")
+]
+Novelty = Annotated[
+    bool,
+    typer.Option(
+        "--novelty", help="The rows of SOURCE are clean.", rich_help_panel=MODEL, show_default=False, is_flag=True
+    ),
+]
+Explain = Annotated[bool, _flag("Write the reasons of each row, by column.", "--explain", show_default=False)]
+ToScores = Annotated[
+    str | None, _option(OUTPUT, ".csv, .parquet or .feather, or - for CSV on stdout.", "FILE", "-o", "--to")
+]
+SaveDetector = Annotated[str | None, _option(OUTPUT, "Folder to save the detector in.", "MODEL", "--save")]
 Number = Annotated[int, _option(OUTPUT, "How many rows.", "N", "-n", "--number", min=1)]
 Condition = Annotated[
     list[str] | None,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from isthmus.exceptions import DataError, ParameterError
 
 if TYPE_CHECKING:
-    from isthmus import Autoencoder
+    from isthmus import AnomalyDetector, Autoencoder
     from isthmus.data import Raw
 
 
@@ -44,7 +44,7 @@ class Selection:
 
         return read(source, kind=kind, size=self.size, columns=self.columns, drop=self.drop)
 
-    def read_for(self, model: Autoencoder, source: str) -> Raw:
+    def read_for(self, model: Autoencoder | AnomalyDetector, source: str) -> Raw:
         """Read a source for a model; without a choice of columns, those that it was fitted on are used."""
         if model.kind_ == "image" and has_pictures(source):
             return self._read_pictures_for(model, source)
@@ -55,7 +55,7 @@ class Selection:
         with _saying(_NO_COLUMN, r"The model was fitted on column \1, which \2 does not have."):
             return Selection(kept, self.drop, self.size).read(source, model.kind_)
 
-    def _read_pictures_for(self, model: Autoencoder, source: str) -> Raw:
+    def _read_pictures_for(self, model: Autoencoder | AnomalyDetector, source: str) -> Raw:
         """Read pictures for a model; where they are of another size than its own, say how to resize them."""
         wanted = model.schema_.item_shape[:2]
         advice = f"Give --size {wanted[0]}x{wanted[1]}, the size of the pictures that the model was fitted on."
