@@ -23,11 +23,12 @@ if TYPE_CHECKING:
         VectorQuantised,
         Wasserstein,
     )
-    from isthmus.tasks import Imputer
+    from isthmus.tasks import AnomalyDetector, Imputer
 
 #: Public names and where they are; imported at first use, so that `isthmus --help` does not wait for torch.
 _PUBLIC = {
     "Adversarial": "isthmus.objectives",
+    "AnomalyDetector": "isthmus.tasks",
     "Autoencoder": "isthmus.autoencoder",
     "Contractive": "isthmus.objectives",
     "Denoising": "isthmus.objectives",
@@ -45,6 +46,7 @@ _PUBLIC = {
 
 __all__ = [
     "Adversarial",
+    "AnomalyDetector",
     "Autoencoder",
     "Contractive",
     "Denoising",

@@ -221,6 +221,20 @@ ImputerFolder = Annotated[
     _option(MODEL, "An imputer that was saved here before fills; where there is none, the new one is saved.", "FOLDER"),
 ]
 Draws = Annotated[int, _option(OUTPUT, "Write so many draws as well: FILE-1, FILE-2 ...", "M", min=0)]
+DetectorFolder = Annotated[
+    str | None, _option(MODEL, "Detector to score with, as --save writes it; else one is fitted on SOURCE.", "MODEL")
+]
+Novelty = Annotated[
+    bool,
+    typer.Option(
+        "--novelty", help="The rows of SOURCE are clean.", rich_help_panel=MODEL, show_default=False, is_flag=True
+    ),
+]
+Explain = Annotated[bool, _flag("Write the reasons of each row, by column.", "--explain", show_default=False)]
+ToScores = Annotated[
+    str | None, _option(OUTPUT, ".csv, .parquet or .feather, or - for CSV on stdout.", "FILE", "-o", "--to")
+]
+SaveDetector = Annotated[str | None, _option(OUTPUT, "Folder to save the detector in.", "MODEL", "--save")]
 Number = Annotated[int, _option(OUTPUT, "How many rows.", "N", "-n", "--number", min=1)]
 Condition = Annotated[
     list[str] | None,

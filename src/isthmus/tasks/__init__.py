@@ -1,9 +1,10 @@
 """Jobs: estimators over autoencoders, one a file."""
 
+from isthmus.tasks.anomaly import AnomalyDetector
 from isthmus.tasks.base import Learnt, Task
 from isthmus.tasks.imputer import Imputer
 
 #: The jobs by the name that a model folder gives.
-TASKS: dict[str, type[Task]] = {task.__name__: task for task in (Imputer,)}
+TASKS: dict[str, type[Task]] = {task.__name__: task for task in (AnomalyDetector, Imputer)}
 
-__all__ = ["TASKS", "Imputer", "Learnt", "Task"]
+__all__ = ["TASKS", "AnomalyDetector", "Imputer", "Learnt", "Task"]

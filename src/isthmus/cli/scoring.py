@@ -1,0 +1,152 @@
+"""`isthmus score`: which rows are strange, and why."""
+
+# ruff: noqa: PLC0415 - all of these bring torch, which is imported once a command runs
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from isthmus.cli import options as o
+from isthmus.cli.console import out, say
+from isthmus.cli.fitting import check_model_place
+from isthmus.cli.reading import Selection
+from isthmus.cli.tables import print_places
+from isthmus.cli.writing import STANDARD_OUTPUT, Result, check_file, write_rows
+from isthmus.exceptions import ParameterError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from isthmus.data import Raw
+    from isthmus.tasks import AnomalyDetector
+
+#: Formats that hold words beside numbers.
+ENDINGS = (".csv", ".parquet", ".feather")
+#: Rows that are printed where no file is asked for, and columns that each is explained by.
+SHOWN, REASONS = 10, 3
+
+
+def score(
+    source: o.Source,
+    *,
+    columns: o.Columns = None,
+    drop: o.Drop = None,
+    schema: o.Schema = None,
+    size: o.Size = None,
+    kind: o.Kind = "auto",
+    model: o.DetectorFolder = None,
+    novelty: o.Novelty = False,
+    random_state: o.Seed = None,
+    explain: o.Explain = False,
+    to: o.ToScores = None,
+    report: o.Report = None,
+    save: o.SaveDetector = None,
+    force: o.Force = False,
+    device: o.WorkOn = "auto",
+    debug: o.Debug = False,
+) -> None:
+    """Score the rows of SOURCE by how strange they are, by a model that there is or one fitted on SOURCE itself."""
+    if to is not None and to != STANDARD_OUTPUT:
+        check_file(to, ENDINGS, source)
+    if report is not None:
+        check_file(report, (".html", ".htm"), source)
+    if model is not None and (novelty or save is not None):
+        raise ParameterError("--model brings a detector that is fitted: leave --novelty and --save out.")
+    if save is not None:
+        check_model_place(save, force=force)
+    selection = Selection(columns, drop, size, schema)
+    detector, raw = _detector(model, source, selection, kind, novelty, random_state, device)
+    if save is not None:
+        detector.save(save)
+    scores = -detector.score_samples(raw)
+    flagged = scores > -detector.offset_
+    if to is None:
+        _show(detector, raw, scores)
+    else:
+        write_rows(to, _result(detector, raw, scores, flagged, explain=explain))
+    if report is not None:
+        from isthmus.evaluation.strange import strange_rows_report
+
+        strange_rows_report(detector, raw, report)
+    if to != STANDARD_OUTPUT:
+        say(f"{int(flagged.sum()):,} of {len(raw):,} rows lie beyond the line of {-detector.offset_:.3g}.")
+        print_places(scores=to, report=report, model=save)
+
+
+COMMANDS = (score,)
+EXAMPLES = {
+    "score": """Examples:
+
+$ isthmus score payments.csv --explain -o scores.csv --report report.html
+
+$ isthmus score clean.csv --novelty --save detector
+
+$ isthmus score new.csv --model detector --explain -o scores.parquet""",
+}
+
+
+def _detector(
+    model: str | None,
+    source: str,
+    selection: Selection,
+    kind: str,
+    novelty: bool,
+    seed: int | None,
+    device: str,
+) -> tuple[AnomalyDetector, Raw]:
+    """Load a detector, or fit one on the rows themselves; give it and the rows."""
+    from isthmus import AnomalyDetector, load
+
+    if model is None:
+        raw = selection.read(source, kind)
+        return AnomalyDetector(novelty=novelty, random_state=seed, device=device).fit(raw), raw
+    found = load(model, device=device)
+    if not isinstance(found, AnomalyDetector):
+        raise ParameterError(
+            f"{model} holds a model of class {type(found).__name__}, but score works with an AnomalyDetector: leave "
+            f"--model out to fit one on {source}, or make one with `isthmus score clean.csv --save MODEL`."
+        )
+    return found, selection.read_for(found, source)
+
+
+def _result(detector: AnomalyDetector, raw: Raw, scores: np.ndarray, flagged: np.ndarray, *, explain: bool) -> Result:
+    import pyarrow as pa
+
+    found: dict[str, Any] = {"score": scores, "p_value": detector.p_values(raw), "beyond_the_line": flagged}
+    if explain:
+        found["reasons"] = _reasons(detector, raw)
+    return Result(pa.table(found), None, raw.extra, raw.row_names)
+
+
+def _reasons(detector: AnomalyDetector, raw: Raw) -> list[str]:
+    told = detector.explain(raw)
+    return [
+        "; ".join(
+            f"{column} = {_word(value)}, expected {_word(expected)} (+{added:.3g})"
+            for column, value, expected, added in told.reasons(row, REASONS)
+        )
+        for row in range(len(raw))
+    ]
+
+
+def _word(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def _show(detector: AnomalyDetector, raw: Raw, scores: np.ndarray) -> None:
+    """Print the strangest rows with their reasons."""
+    import numpy as np
+
+    order = np.argsort(-scores, kind="stable")[:SHOWN]
+    some = raw.take(order)
+    table = Table(title=f"The strangest of {len(raw):,} rows", title_justify="left", title_style="bold")
+    for name in ("row", "score", "p-value", "reasons"):
+        table.add_column(name, justify="left" if name == "reasons" else "right", overflow="fold")
+    lines = zip(order.tolist(), detector.p_values(some), _reasons(detector, some), strict=True)
+    for row, p, reasons in lines:
+        name = f"{row:,}" if raw.row_names is None else str(raw.row_names[row])
+        table.add_row(escape(name), f"{scores[row]:.3g}", f"{p:.3g}", escape(reasons))
+    out().print(table)

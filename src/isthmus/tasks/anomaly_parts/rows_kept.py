@@ -1,0 +1,80 @@
+"""Rows that a detector keeps: those fitted on, and those that it is judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+#: Of clean rows: share that is held out to judge by, and the most of them.
+HELD_OUT, MOST_HELD_OUT = 0.1, 2000
+
+
+@dataclass(frozen=True)
+class RowsKept:
+    """A sample of the rows seen, prepared.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, p)
+    kept : int ndarray
+        Rows that were fitted on.
+    judged : int ndarray
+        Rows that p-values and lines are taken from: held out of clean rows, else all.
+    seen : int
+        Rows that the sample was drawn from.
+    """
+
+    x: Tensor
+    kept: np.ndarray
+    judged: np.ndarray
+    seen: int
+
+    @property
+    def kept_rows(self) -> Tensor:
+        """Rows fitted on."""
+        return self.x[torch.from_numpy(self.kept)]
+
+    @property
+    def judged_rows(self) -> Tensor:
+        """Rows judged by."""
+        return self.x[torch.from_numpy(self.judged)]
+
+    def joined(self, x: Tensor, kept: np.ndarray, judged: np.ndarray, most: int, rng: np.random.Generator) -> RowsKept:
+        """Give a sample of these and new rows, each row seen as likely to be in it, of at most `most` rows."""
+        n, m = len(self.x), len(x)
+        chosen = np.arange(n + m)
+        if n + m > most:
+            new = int(rng.hypergeometric(m, self.seen, most))
+            old = min(n, most - new)
+            chosen = np.concatenate([some(n, old, rng), n + some(m, most - old, rng)])
+        roles = np.zeros((2, n + m), dtype=bool)
+        for role, first, second in ((0, self.kept, kept), (1, self.judged, judged)):
+            roles[role, first] = roles[role, n + second] = True
+        both = torch.cat([self.x, x])[torch.from_numpy(chosen)]
+        kept_now, judged_now = (np.flatnonzero(role[chosen]) for role in roles)
+        return RowsKept(both, kept_now, judged_now, self.seen + m)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Give the rows and what they are for."""
+        return {"rows.x": self.x.numpy(), "rows.kept": self.kept, "rows.judged": self.judged}
+
+    @classmethod
+    def restore(cls, arrays: dict[str, np.ndarray], seen: int) -> RowsKept:
+        """Rebuild from `arrays`."""
+        return cls(torch.from_numpy(arrays["rows.x"]), arrays["rows.kept"], arrays["rows.judged"], seen)
+
+
+def roles(n: int, clean: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Divide rows into those fitted on and those judged by; rows that may be strange are all judged by."""
+    if not clean:
+        return np.arange(n), np.arange(n)
+    held = some(n, min(MOST_HELD_OUT, max(1, round(HELD_OUT * n))), rng)
+    return np.setdiff1d(np.arange(n), held), held
+
+
+def some(n: int, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw rows without replacement, in ascending order; all where there are no more."""
+    return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))
