@@ -80,9 +80,9 @@ COMMANDS = (score,)
 EXAMPLES = {
     "score": """Examples:
 
-$ isthmus score payments.csv --explain -o scores.csv --report report.html
+$ isthmus score people.csv --drop name --explain -o scores.csv --report report.html
 
-$ isthmus score clean.csv --novelty --save detector
+$ isthmus score people.csv --drop name --novelty --save detector
 
 $ isthmus score new.csv --model detector --explain -o scores.parquet""",
 }
