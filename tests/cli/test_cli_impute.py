@@ -34,13 +34,13 @@ def test_gaps_are_filled_and_what_is_set_aside_is_carried_along(gaps, command):
 
 def test_draws_are_files_of_their_own_and_a_saved_imputer_fills_again(gaps, command):
     to, model = gaps.with_name("filled.parquet"), gaps.with_name("imputer")
-    asked = ["impute", gaps, "-o", to, "--drop", "name", "--model", model, "--quiet", *QUICK]
-    assert command(*asked, "--draws", "2")[0] == 0
+    asked = ["impute", gaps, "-o", to, "--drop", "name", "--quiet", *QUICK]
+    assert command(*asked, "--save", model, "--draws", "2")[0] == 0
     first, one, two = (pd.read_parquet(gaps.with_name(f"filled{end}.parquet")) for end in ("", "-1", "-2"))
     assert not one.equals(two)
     assert type(load(model)).__name__ == "Imputer"
     to.unlink()
-    assert command(*asked)[0] == 0, "the imputer that was saved is used"
+    assert command(*asked, "--model", model)[0] == 0
     pd.testing.assert_frame_equal(pd.read_parquet(to), first)
 
 

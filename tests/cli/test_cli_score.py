@@ -57,6 +57,6 @@ def test_a_detector_of_clean_rows_is_saved_and_used(made, people, tmp_path, comm
 
 
 def test_what_does_not_go_together_is_refused(made, people, tmp_path, refused):
-    refused(2, "score works with an AnomalyDetector", "score", people, "--model", made / "model")
+    refused(4, "`isthmus score` works with AnomalyDetector", "score", people, "--model", made / "model")
     refused(2, "leave --novelty", "score", people, "--model", made / "model", "--novelty")
     refused(2, ".csv", "score", people, "-o", tmp_path / "scores.npy")

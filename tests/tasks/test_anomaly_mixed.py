@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from mixed_frames import mixed
 
 from isthmus import AnomalyDetector, load
+from mixed_frames import mixed
 
 
 @pytest.mark.parametrize("novelty", [True, False])

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus.cli import options as o
 from isthmus.cli.console import say
+from isthmus.cli.jobs import check_places, saved
 from isthmus.cli.reading import Selection
 from isthmus.cli.tables import print_places
-from isthmus.cli.writing import STANDARD_OUTPUT, Result, check_file, check_rows, ending_of, try_place, write_rows
-from isthmus.exceptions import ModelFileError, ParameterError
+from isthmus.cli.writing import STANDARD_OUTPUT, Result, check_file, check_rows, ending_of, write_rows
+from isthmus.exceptions import ParameterError
 
 if TYPE_CHECKING:
     from isthmus import Imputer
@@ -28,9 +29,11 @@ def impute(
     schema: o.Schema = None,
     kind: o.Kind = "auto",
     to: o.ToFilled,
-    model: o.ImputerFolder = None,
+    model: o.SavedJob = None,
     draws: o.Draws = 0,
     report: o.Report = None,
+    save: o.SaveJob = None,
+    force: o.Force = False,
     members: o.Members = 3,
     max_epochs: o.MaxEpochs = "auto",
     random_state: o.Seed = None,
@@ -47,54 +50,39 @@ def impute(
         check_rows(place, source)
     if report is not None:
         check_file(report, (".html", ".htm"), source)
-    fitted = None if model is None else _there(model, device)
+    check_places(model, save, force=force)
+    from isthmus import Imputer
+
+    fitted = None if model is None else saved(model, Imputer, "impute", device)
     selection = Selection(columns, drop, size, schema)
     raw = selection.read(source, kind) if fitted is None else selection.read_for(fitted, source)
     if report is not None and len(raw.item_shape) > 1:
         raise ParameterError(f"--report shows columns, but {source} holds data of the kind {raw.kind!r}; leave it out.")
     imputer = fitted or _fitted(raw, members, max_epochs, random_state, device, verbose=verbose)
-    if model is not None and fitted is None:
-        imputer.save(model)
+    if save is not None:
+        imputer.save(save)
     filled = imputer.transform(raw)
     write_rows(to, Result(filled, None, raw.extra, raw.row_names))
     for place, draw in zip(places, imputer.sample_imputations(raw, draws, random_state) if draws else (), strict=True):
         write_rows(place, Result(draw, None, raw.extra, raw.row_names))
     if report is not None:
-        _report(imputer, raw, report, model, refit=fitted is None, seed=random_state or 0)
+        _report(imputer, raw, report, model or save, refit=fitted is None, seed=random_state or 0)
     if verbose and to != STANDARD_OUTPUT:
         _tell(raw, filled)
         drawn = None if not places else places[0] if len(places) == 1 else f"{places[0]} to {places[-1]}"
-        print_places(filled=to, draws=drawn, report=report, model=model if fitted is None else None)
+        print_places(filled=to, draws=drawn, report=report, model=save)
 
 
 COMMANDS = (impute,)
 EXAMPLES = {
     "impute": """Examples:
 
-$ isthmus impute gaps.csv -o filled.csv
+$ isthmus impute people.csv -o filled.csv --drop name
 
-$ isthmus impute gaps.csv -o filled.csv --drop name --report report.html --model imputer
+$ isthmus impute people.csv -o filled.csv --drop name --report report.html --save imputer
 
 $ isthmus impute new.csv -o filled.parquet --model imputer --draws 5""",
 }
-
-
-def _there(model: str, device: str) -> Imputer | None:
-    """Load the imputer in a folder; None where there is none yet and one can be saved."""
-    from isthmus import Imputer, load
-    from isthmus.storage import check_target, is_model_folder
-
-    if not is_model_folder(model):
-        check_target(model)
-        try_place(Path(model))
-        return None
-    fitted = load(model, device=device)
-    if not isinstance(fitted, Imputer):
-        raise ModelFileError(
-            f"--model {model}: this is a model of class {type(fitted).__name__}, but gaps are filled by an Imputer. "
-            "Give another folder; where there is none yet, the imputer that is fitted is saved."
-        )
-    return fitted
 
 
 def _fitted(raw: Raw, members: Any, max_epochs: Any, seed: int | None, device: str, *, verbose: bool) -> Imputer:

@@ -216,13 +216,9 @@ Report = Annotated[str | None, _option(OUTPUT, "Write a report as one HTML page.
 Color = Annotated[str | None, _option(OUTPUT, "Column that colours the codes in the report.", "COLUMN")]
 Force = Annotated[bool, _flag("Replace what is there already.", "--force", show_default=False)]
 Verbose = Annotated[bool, _flag("Show progress and results, or only problems.", "--verbose/--quiet", "-v/-q")]
-ImputerFolder = Annotated[
-    str | None,
-    _option(MODEL, "An imputer that was saved here before fills; where there is none, the new one is saved.", "FOLDER"),
-]
 Draws = Annotated[int, _option(OUTPUT, "Write so many draws as well: FILE-1, FILE-2 ...", "M", min=0)]
-DetectorFolder = Annotated[
-    str | None, _option(MODEL, "Detector to score with, as --save writes it; else one is fitted on SOURCE.", "MODEL")
+SavedJob = Annotated[
+    str | None, _option(MODEL, "What --save wrote, to work with; else one is fitted on SOURCE.", "MODEL", "--model")
 ]
 Novelty = Annotated[
     bool,
@@ -234,7 +230,7 @@ Explain = Annotated[bool, _flag("Write the reasons of each row, by column.", "--
 ToScores = Annotated[
     str | None, _option(OUTPUT, ".csv, .parquet or .feather, or - for CSV on stdout.", "FILE", "-o", "--to")
 ]
-SaveDetector = Annotated[str | None, _option(OUTPUT, "Folder to save the detector in.", "MODEL", "--save")]
+SaveJob = Annotated[str | None, _option(OUTPUT, "Folder to save what was fitted in, for --model.", "MODEL", "--save")]
 Number = Annotated[int, _option(OUTPUT, "How many rows.", "N", "-n", "--number", min=1)]
 Condition = Annotated[
     list[str] | None,

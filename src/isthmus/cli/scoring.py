@@ -11,7 +11,7 @@ from rich.table import Table
 
 from isthmus.cli import options as o
 from isthmus.cli.console import out, say
-from isthmus.cli.fitting import check_model_place
+from isthmus.cli.jobs import check_places, saved
 from isthmus.cli.reading import Selection
 from isthmus.cli.tables import print_places
 from isthmus.cli.writing import STANDARD_OUTPUT, Result, check_file, write_rows
@@ -37,13 +37,13 @@ def score(
     schema: o.Schema = None,
     size: o.Size = None,
     kind: o.Kind = "auto",
-    model: o.DetectorFolder = None,
+    model: o.SavedJob = None,
     novelty: o.Novelty = False,
     random_state: o.Seed = None,
     explain: o.Explain = False,
     to: o.ToScores = None,
     report: o.Report = None,
-    save: o.SaveDetector = None,
+    save: o.SaveJob = None,
     force: o.Force = False,
     device: o.WorkOn = "auto",
     debug: o.Debug = False,
@@ -53,10 +53,9 @@ def score(
         check_file(to, ENDINGS, source)
     if report is not None:
         check_file(report, (".html", ".htm"), source)
-    if model is not None and (novelty or save is not None):
-        raise ParameterError("--model brings a detector that is fitted: leave --novelty and --save out.")
-    if save is not None:
-        check_model_place(save, force=force)
+    if model is not None and novelty:
+        raise ParameterError("--model brings a detector that is fitted: leave --novelty out.")
+    check_places(model, save, force=force)
     selection = Selection(columns, drop, size, schema)
     detector, raw = _detector(model, source, selection, kind, novelty, random_state, device)
     if save is not None:
@@ -98,17 +97,12 @@ def _detector(
     device: str,
 ) -> tuple[AnomalyDetector, Raw]:
     """Load a detector, or fit one on the rows themselves; give it and the rows."""
-    from isthmus import AnomalyDetector, load
+    from isthmus import AnomalyDetector
 
     if model is None:
         raw = selection.read(source, kind)
         return AnomalyDetector(novelty=novelty, random_state=seed, device=device).fit(raw), raw
-    found = load(model, device=device)
-    if not isinstance(found, AnomalyDetector):
-        raise ParameterError(
-            f"{model} holds a model of class {type(found).__name__}, but score works with an AnomalyDetector: leave "
-            f"--model out to fit one on {source}, or make one with `isthmus score clean.csv --save MODEL`."
-        )
+    found = saved(model, AnomalyDetector, "score", device)
     return found, selection.read_for(found, source)
 
 
