@@ -9,11 +9,12 @@ from isthmus import persistence
 from isthmus.autoencoder import Autoencoder
 from isthmus.exceptions import ModelFileError, ParameterError
 from isthmus.storage import read_folder
+from isthmus.tasks import TASKS
 
 ESTIMATORS: dict[str, type[Autoencoder]] = {"Autoencoder": Autoencoder}
 
 
-def load(path: str | PathLike[str], *, device: str = "auto", objective: Any = None, network: Any = None) -> Autoencoder:
+def load(path: str | PathLike[str], *, device: str = "auto", objective: Any = None, network: Any = None) -> Any:
     """Read a model that `save` wrote. No code from the folder is run.
 
     Parameters
@@ -30,15 +31,15 @@ def load(path: str | PathLike[str], *, device: str = "auto", objective: Any = No
 
     Returns
     -------
-    Autoencoder
-        Fitted: `transform` gives the same codes, to the bit.
+    Autoencoder, or the task that was saved
+        Fitted: it gives the same results, to the bit.
 
     Raises
     ------
     ModelFileError
         If the folder is not a model, is damaged, or of a newer format.
     ParameterError
-        If an own objective or network has to be given.
+        If an own objective or network has to be given, or is given for a task, which has none.
 
     Examples
     --------
@@ -57,9 +58,13 @@ def load(path: str | PathLike[str], *, device: str = "auto", objective: Any = No
         raise ParameterError(f"path={path!r} cannot be used; expected the path of a model folder.")
     stored = read_folder(path)
     name = stored.config.get("estimator")
+    if name in TASKS:
+        if objective is not None or network is not None:
+            raise ParameterError(f"{str(path)!r} holds a model of class {name}: leave objective= and network= out.")
+        return TASKS[name]._load(stored, path, device)
     if name not in ESTIMATORS:
         raise ModelFileError(
             f"{str(path)!r} holds a model of class {name!r}, which this version of Isthmus does not know; it knows "
-            f"{', '.join(ESTIMATORS)}. Update Isthmus."
+            f"{', '.join([*ESTIMATORS, *TASKS])}. Update Isthmus."
         )
     return persistence.load_into(ESTIMATORS[name], stored, path, device, objective, network)

@@ -13,7 +13,7 @@ import sklearn
 import torch
 
 from isthmus._version import __version__
-from isthmus.data import Preparation, restore_preparation
+from isthmus.data import Preparation, Schema, restore_preparation
 from isthmus.exceptions import ModelFileError, ParameterError
 from isthmus.networks import Members
 from isthmus.objectives import Loss, Objective, describe, rebuild, resolve
@@ -62,6 +62,12 @@ def chosen(model: Model, plan: Plan) -> dict[str, Any]:
 
 def save(estimator: Any, path: str | PathLike[str], *, overwrite: bool) -> None:
     """Write a fitted estimator as a folder."""
+    stored = as_stored(estimator)
+    write_folder(path, stored, model_card(stored.config), overwrite)
+
+
+def as_stored(estimator: Any) -> Stored:
+    """Give a fitted estimator as the plain values of a folder."""
     model, params = estimator._model, estimator._fitted_params
     objective = resolve(params["objective"])
     rows = estimator.validation_rows_
@@ -73,7 +79,7 @@ def save(estimator: Any, path: str | PathLike[str], *, overwrite: bool) -> None:
         "isthmus_version": __version__,
         "versions": versions(),
         "parameters": _parameters(params),
-        "schema": _schema(estimator),
+        "schema": shown_schema(estimator.schema_),
         "architecture": model.architecture.config(),
         "own_objective": None if objective is None else repr(objective),
         "objective": describe(objective),
@@ -91,8 +97,7 @@ def save(estimator: Any, path: str | PathLike[str], *, overwrite: bool) -> None:
     if rows is not None:
         tensors["validation_rows"] = torch.from_numpy(rows)
     preparation = model.preparation
-    stored = Stored(config, tensors, preparation.config(), preparation.arrays())
-    write_folder(path, stored, model_card(config), overwrite)
+    return Stored(config, tensors, preparation.config(), preparation.arrays())
 
 
 def load_into(
@@ -236,8 +241,8 @@ def _parameters(params: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _schema(estimator: Any) -> dict[str, Any]:
-    schema = estimator.schema_
+def shown_schema(schema: Schema) -> dict[str, Any]:
+    """Give what a model card and `isthmus info` show of the data fitted on."""
     shown: dict[str, Any] = {"kind": schema.kind, "shape": list(schema.item_shape), "dtype": schema.dtype}
     if schema.names is not None:
         dtypes = schema.column_dtypes or (schema.dtype,) * len(schema.names)

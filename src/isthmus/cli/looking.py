@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from isthmus.cli import options as o
-from isthmus.cli.reading import Selection, color_of
+from isthmus.cli.reading import Selection, color_of, load_autoencoder
 from isthmus.cli.tables import print_comparison, print_info, print_places
 from isthmus.cli.writing import check_file, ending_of
 
@@ -32,10 +32,10 @@ def evaluate(
     """Compare a model with PCA at the same code size on the rows of SOURCE, best ones it never saw."""
     if to is not None:
         check_file(to, tuple(FIGURES), source)
-    from isthmus import evaluation, load
+    from isthmus import evaluation
     from isthmus.storage.atomic import write_bytes
 
-    fitted = load(model, device=device)
+    fitted = load_autoencoder(model, device)
     comparison = evaluation.compare(fitted, Selection(columns, drop, size).read_for(fitted, source))
     if to is not None:
         write_bytes(to, FIGURES[ending_of(to)](comparison).encode())
@@ -57,9 +57,9 @@ def report(
 ) -> None:
     """Write one HTML page on what a model does with the rows of SOURCE, to open in a browser or to send."""
     check_file(to, (".html", ".htm"), source)
-    from isthmus import evaluation, load
+    from isthmus import evaluation
 
-    fitted = load(model, device=device)
+    fitted = load_autoencoder(model, device)
     raw = Selection(columns, drop, size).read_for(fitted, source)
     evaluation.report(fitted, raw, to, color=color_of(raw, color), model_path=model)
     print_places(report=to)

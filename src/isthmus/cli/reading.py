@@ -85,6 +85,19 @@ def read_schema(path: str | None) -> dict[str, Any] | None:
         raise DataError(f"--schema {path} cannot be read as JSON: {error}.") from error
 
 
+def load_autoencoder(model: str, device: str) -> Autoencoder:
+    """Load a model that has codes; refuse the folder of a task by the name of its class."""
+    from isthmus import Autoencoder, load
+
+    fitted = load(model, device=device)
+    if not isinstance(fitted, Autoencoder):
+        raise ParameterError(
+            f"{model} holds a model of class {type(fitted).__name__}, but this command works with an Autoencoder, as "
+            f"`isthmus fit` writes it. `isthmus info {model}` shows what it is."
+        )
+    return fitted
+
+
 def read_codes(model: Autoencoder, source: str, columns: list[str] | None) -> Raw:
     """Read codes: the columns that `encode` writes, or those asked for; others are set aside."""
     from isthmus.data import read

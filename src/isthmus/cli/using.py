@@ -9,7 +9,7 @@ from typing import Any
 
 from isthmus.cli import options as o
 from isthmus.cli.console import say
-from isthmus.cli.reading import Selection, read_codes
+from isthmus.cli.reading import Selection, load_autoencoder, read_codes
 from isthmus.cli.writing import (
     FILE_NAME,
     STANDARD_OUTPUT,
@@ -35,9 +35,7 @@ def encode(
 ) -> None:
     """Turn the rows of SOURCE into codes; file names of pictures and columns set aside are carried along."""
     check_rows(to, source)
-    from isthmus import load
-
-    fitted = load(model, device=device)
+    fitted = load_autoencoder(model, device)
     raw = Selection(columns, drop, size).read_for(fitted, source)
     codes = fitted.transform(raw)
     _finish(to, Result(codes, list(fitted.get_feature_names_out()), raw.extra, raw.row_names), "codes")
@@ -55,9 +53,7 @@ def decode(
 ) -> None:
     """Turn codes back into rows, in the units, names and types of the data that the model was fitted on."""
     check_rows(to, codes, pictures=True)
-    from isthmus import load
-
-    fitted = load(model, device=device)
+    fitted = load_autoencoder(model, device)
     check_pictures(to, fitted.schema_, force=force)
     given = read_codes(fitted, codes, columns)
     carried = {name: column for name, column in given.extra.items() if name != FILE_NAME}
@@ -79,9 +75,7 @@ def reconstruct(
 ) -> None:
     """Turn the rows of SOURCE into codes and back; pictures keep their file names."""
     check_rows(to, source, pictures=True)
-    from isthmus import load
-
-    fitted = load(model, device=device)
+    fitted = load_autoencoder(model, device)
     check_pictures(to, fitted.schema_, force=force)
     raw = Selection(columns, drop, size).read_for(fitted, source)
     _finish(to, Result(fitted.reconstruct(raw), None, raw.extra, raw.row_names), "rows")
@@ -100,9 +94,7 @@ def sample(
 ) -> None:
     """Make new rows like those that the model was fitted on."""
     check_rows(to, pictures=True)
-    from isthmus import load
-
-    fitted = load(model, device=device)
+    fitted = load_autoencoder(model, device)
     check_pictures(to, fitted.schema_, force=force)
     given = _given(condition, fitted.schema_.names or ()) if condition else None
     _finish(to, Result(fitted.sample(number, random_state=random_state, condition=given)), "rows")

@@ -24,8 +24,9 @@ def model_card(config: Mapping[str, Any]) -> str:
         ``n_rows``, ``created``, ``isthmus_version``, ``versions`` (dict of package to version),
         ``parameters`` and ``chosen`` (dicts), ``schema`` (a list of column names, of (name, dtype) pairs or of
         dicts with ``name`` and ``dtype``; or a shape; or a dict with any of ``columns``, ``shape``, ``kind``,
-        ``dtype``), ``history`` (dict of lists by epoch) and ``comparison`` (dict with ``rows``, ``ours``, ``pca``,
-        ``ratio``, ``split``).
+        ``dtype``), ``history`` (dict of lists by epoch), ``comparison`` (dict with ``rows``, ``ours``, ``pca``,
+        ``ratio``, ``split``), ``about`` (a sentence on what the model is) and ``usage`` (lines of code, a dict with
+        ``python`` and ``console``); the last two are by default those of an autoencoder.
 
     Returns
     -------
@@ -43,7 +44,7 @@ def model_card(config: Mapping[str, Any]) -> str:
         f"# {_words(estimator)}: a model fitted with Isthmus",
         _about(config),
         _section("Beside PCA", _comparison(config.get("comparison"))),
-        _section("Use", _usage()),
+        _section("Use", _usage(config.get("usage") or _AUTOENCODER_USE)),
         _section("Data", _schema(config.get("schema"))),
         _section("Parameters", _pairs(config.get("parameters"), "Parameter", "Value")),
         _section("Chosen automatically", _pairs(config.get("chosen"), "What", "Value")),
@@ -76,7 +77,10 @@ def _about(config: Mapping[str, Any]) -> str:
         ("rows fitted on", config.get("n_rows")),
         ("saved", config.get("created")),
     ]
-    lines = ["An autoencoder: it turns each row of data into a short code, and codes back into rows."]
+    about = (
+        config.get("about") or "An autoencoder: it turns each row of data into a short code, and codes back into rows."
+    )
+    lines = [about]
     lines += [f"- {name}: {_code(value)}" for name, value in facts if value is not None]
     return "\n".join(lines[:1] + ([""] if len(lines) > 1 else []) + lines[1:])
 
@@ -117,24 +121,33 @@ def _verdict(ratio: float | None) -> str:
     return f"PCA does better: this model has {100 * (ratio - 1):.0f} % more error. Prefer PCA."
 
 
-def _usage() -> str:
-    return """\
+_AUTOENCODER_USE = {
+    "python": [
+        "codes = model.transform(data)             # the same columns, or the same shape of row, as under Data",
+        "back = model.inverse_transform(codes)     # in the units of the data",
+        "errors = model.reconstruction_error(data)",
+    ],
+    "console": ["isthmus encode path/to/this/folder new.csv --to codes.csv"],
+}
+
+
+def _usage(use: Mapping[str, Sequence[str]]) -> str:
+    python = "\n".join(use["python"])
+    console = "\n".join(["isthmus info path/to/this/folder", *use["console"]])
+    return f"""\
 From Python (`pip install isthmus`), with the path of this folder:
 
 ```python
 from isthmus import load
 
 model = load("path/to/this/folder")
-codes = model.transform(data)             # the same columns, or the same shape of row, as under Data
-back = model.inverse_transform(codes)     # in the units of the data
-errors = model.reconstruction_error(data)
+{python}
 ```
 
 From the command line:
 
 ```console
-isthmus info path/to/this/folder
-isthmus encode path/to/this/folder new.csv --to codes.csv
+{console}
 ```"""
 
 
