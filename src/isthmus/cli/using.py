@@ -1,7 +1,5 @@
 """`isthmus encode`, `decode`, `reconstruct` and `sample`: putting a model to use."""
 
-# ruff: noqa: PLC0415 - all of these bring torch, which is imported once a command runs
-
 from __future__ import annotations
 
 from collections.abc import Sequence
