@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         VectorQuantised,
         Wasserstein,
     )
+    from isthmus.tasks import Synthesizer
 
 #: Public names and where they are; imported at first use, so that `isthmus --help` does not wait for torch.
 _PUBLIC = {
@@ -32,6 +33,7 @@ _PUBLIC = {
     "Objective": "isthmus.objectives",
     "Ordered": "isthmus.objectives",
     "Sparse": "isthmus.objectives",
+    "Synthesizer": "isthmus.tasks",
     "Variational": "isthmus.objectives",
     "VectorQuantised": "isthmus.objectives",
     "Wasserstein": "isthmus.objectives",
@@ -47,6 +49,7 @@ __all__ = [
     "Objective",
     "Ordered",
     "Sparse",
+    "Synthesizer",
     "Variational",
     "VectorQuantised",
     "Wasserstein",
