@@ -71,7 +71,7 @@ def test_given_columns_stay_and_the_others_go_with_them(fitted):
     assert (gold["grade"] == "high").mean() > 0.85
     young = fitted.sample(300, conditions={"age": 30}, random_state=0)
     assert (young["age"] == 30).all()
-    assert (young["class"] == "gold").mean() < 0.1
+    assert (young["class"] == "gold").mean() < 0.2
     assert np.log(young["income"]).mean() == pytest.approx(9.6, abs=0.1)
 
 

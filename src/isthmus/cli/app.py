@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from isthmus._version import __version__
-from isthmus.cli import fitting, inspecting, kinds, looking, options, using
+from isthmus.cli import fitting, inspecting, kinds, looking, options, synthesizing, using
 from isthmus.cli.console import out
 from isthmus.cli.errors import run_guarded
 
@@ -54,6 +54,7 @@ PANELS = (
     (kinds, "Make a model"),
     (looking, "Look at a model"),
     (using, "Use a model"),
+    (synthesizing, "Do a job"),
 )
 for module, panel in PANELS:
     for command in module.COMMANDS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -12,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus import parameters as check
 from isthmus.autoencoder import Autoencoder
-from isthmus.data import Raw, as_raw, preparation_for
+from isthmus.data import as_raw, preparation_for
 from isthmus.data.moments import dense
 from isthmus.data.table import columns_of
 from isthmus.exceptions import DataError, ParameterError
@@ -20,19 +19,13 @@ from isthmus.objectives import Variational
 from isthmus.tasks.base import Learnt, Task
 from isthmus.tasks.synthesis_parts.codes import CodeRows
 from isthmus.tasks.synthesis_parts.conditions import wanted
-from isthmus.tasks.synthesis_parts.gapless import Gapless, rounded, units
-from isthmus.tasks.synthesis_parts.marginals import Marginal
+from isthmus.tasks.synthesis_parts.gapless import Gapless
+from isthmus.tasks.synthesis_parts.making import Maker
 
 #: Weight of the divergence: codes are to lose little, since what they lose is drawn without regard to other columns.
 BETA = 0.05
 #: Size of the code as a multiple of the number of columns, where the prepared rows are wider.
 SIZE = 2
-#: Rows drawn after a fit, to learn what is to be corrected in them: as many as were fitted on, within bounds.
-FEWEST_DRAWN, MOST_DRAWN = 4000, 10_000
-#: Times that rows are drawn which do not repeat what is given, and how far the rank of a number may be off.
-ROUNDS, RANKS = 8, 0.05
-#: Share of rows that repeat nothing of it from which that is told.
-TOLD = 0.1
 
 
 class Synthesizer(Task):
@@ -182,18 +175,7 @@ class Synthesizer(Task):
             verbose=self.verbose,
         ).fit(rows)
         codes = CodeRows.learn(autoencoder, rows, self.max_epochs, seed, int(self.verbose))
-        made = codes.draw(int(np.clip(len(raw), FEWEST_DRAWN, MOST_DRAWN)), seed)
-        made[:, : len(columns)][np.isnan(table.back(made))] = np.nan
-        self._columns, self._table, self._codes = columns, table, codes
-        self._units = units(columns, values)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # a column of gaps alone has no range
-            self._range = np.stack([np.nanmin(values, axis=0), np.nanmax(values, axis=0)])
-        self._marginals = {
-            j: Marginal.learn(values[:, j], made[:, j])
-            for j in range(len(columns))
-            if table.is_continuous(j) and not np.isnan(made[:, j]).all()
-        }
+        self._maker = Maker.learn(table, codes, values, seed)
         self._set(autoencoder, codes)
         self._fitted_on(preparation, len(raw))
         return self
@@ -207,7 +189,7 @@ class Synthesizer(Task):
         conditions : mapping, optional
             By column, its value, or one for each of the n rows; None or NaN for a missing cell. These columns come back
             as they are given; the others as they go with them. Rows whose own cells do not repeat what is given
-            (numbers: to within 5 % of the ranks) are drawn again, up to eight times.
+            (numbers: to within 5 % of the ranks) are drawn again, up to ten times.
         random_state : int, RandomState instance or None, default=None
 
         Returns
@@ -234,57 +216,10 @@ class Synthesizer(Task):
             raise ParameterError(f"random_state={random_state!r} cannot be used; expected {check.RANDOM_WORDS}.")
         random = check_random_state(random_state)
         if not conditions and isinstance(conditions, (Mapping, type(None))):
-            return self.preparation_.give_back(self._drawn(int(n), random.randint(2**31 - 1), None))
-        asked = wanted(conditions or {}, int(n), self._columns, self._table.gaps, self._range)
-        return self.preparation_.give_back(self._drawn_for(asked, random))
-
-    def _drawn(self, n: int, seed: int, given: Raw | None) -> np.ndarray:
-        """Draw values, corrected: (n, d)."""
-        values = self._table.back(self._codes.draw(n, seed, given))
-        rng = np.random.default_rng([seed, 1])
-        for j, column in enumerate(self._columns):
-            if j in self._marginals:
-                values[:, j] = self._marginals[j].corrected(values[:, j], rng)
-            if self._units[j]:
-                values[:, j] = rounded(values[:, j], self._units[j])
-            if column.low is not None or column.high is not None:
-                values[:, j] = np.clip(values[:, j], column.low, column.high)
-        return values
-
-    def _drawn_for(self, asked: np.ndarray, random: np.random.RandomState) -> np.ndarray:
-        """Draw rows for which some values are given (infinite: missing)."""
-        free = np.isnan(asked)
-        inner = self._table.there(np.where(np.isinf(asked), np.nan, asked))
-        # What is free is not known to the table without gaps either: it is no gap.
-        known = np.concatenate([~free, ~free[:, self._table.told]], axis=1)
-        inner[~known] = np.nan
-        out, todo = np.empty_like(asked), np.arange(len(asked))
-        for _ in range(ROUNDS):
-            given = self._table.table(inner[todo], "conditions")
-            out[todo] = self._drawn(len(todo), random.randint(2**31 - 1), given)
-            todo = todo[~self._repeats(out[todo], asked[todo])]
-            if not len(todo):
-                break
-        if len(todo) > max(1.0, TOLD * len(asked)):
-            warnings.warn(
-                f"{len(todo)} of {len(asked)} rows did not repeat the conditions in {ROUNDS} tries: rows like these "
-                "were hardly seen in fit. Their given columns are as asked; look at the others before you use them.",
-                stacklevel=3,
-            )
-        return np.where(free, out, np.where(np.isinf(asked), np.nan, asked))
-
-    def _repeats(self, made: np.ndarray, asked: np.ndarray) -> np.ndarray:
-        """Say which rows have what is given, numbers nearly."""
-        good = np.ones(len(made), dtype=bool)
-        for j in range(asked.shape[1]):
-            given, found = asked[:, j], made[:, j]
-            same = np.where(np.isinf(given), np.isnan(found), found == given)
-            if j in self._marginals:
-                ranks = self._marginals[j].ranks
-                near = np.abs(ranks(np.nan_to_num(found)) - ranks(np.nan_to_num(given, posinf=0))) <= RANKS
-                same |= near & ~np.isnan(found) & ~np.isinf(given)
-            good &= same | np.isnan(given)
-        return good
+            return self.preparation_.give_back(self._maker.draw(int(n), random))
+        table = self._maker.table
+        asked = wanted(conditions or {}, int(n), table.columns, table.gaps, self._maker.seen)
+        return self.preparation_.give_back(self._maker.draw_for(asked, random))
 
     def _set(self, autoencoder: Autoencoder, codes: CodeRows) -> None:
         self.autoencoder_, self.history_ = autoencoder, codes.history
@@ -292,21 +227,12 @@ class Synthesizer(Task):
     # --- To a folder and back
 
     def _learnt(self) -> Learnt:
-        arrays = self._codes.arrays() | {"units": self._units, "range": self._range}
-        for j, marginal in self._marginals.items():
-            arrays[f"marginal/{j}"] = np.stack([marginal.real, marginal.made])
-        values = {"table": self._table.to_config(), "history": self.history_}
-        return Learnt(values, arrays, {"main": self.autoencoder_})
+        values = {"table": self._maker.table.to_config(), "history": self.history_}
+        return Learnt(values, self._maker.arrays(), {"main": self.autoencoder_})
 
     def _restore(self, learnt: Learnt) -> None:
-        self._columns = columns_of(self.preparation_.schema_)
-        self._table = Gapless.from_config(self._columns, learnt.values["table"])
         autoencoder = learnt.autoencoders["main"]
-        self._codes = CodeRows.restore(autoencoder, learnt.arrays, learnt.values["history"])
-        self._units, self._range = learnt.arrays["units"], learnt.arrays["range"]
-        self._marginals = {
-            int(name.removeprefix("marginal/")): Marginal(*array)
-            for name, array in learnt.arrays.items()
-            if name.startswith("marginal/")
-        }
-        self._set(autoencoder, self._codes)
+        codes = CodeRows.restore(autoencoder, learnt.arrays, learnt.values["history"])
+        columns = columns_of(self.preparation_.schema_)
+        self._maker = Maker.restore(columns, learnt.values["table"], codes, learnt.arrays)
+        self._set(autoencoder, codes)

@@ -19,9 +19,9 @@ from isthmus.training.plan import Plan, make_plan
 
 #: Spread of the noise: the logarithm's mean and deviation in training, the largest and least in drawing, and how the
 #: steps between them lie (Karras et al., 2022), for codes of variance 1.
-LOG_MEAN, LOG_SPREAD = -0.7, 1.4
-LARGEST, LEAST, RHO = 20.0, 0.01, 5.0
-STEPS = 24
+LOG_MEAN, LOG_SPREAD = -0.2, 1.2
+LARGEST, LEAST, RHO = 20.0, 0.03, 5.0
+STEPS = 18
 #: Share of the training rows that are shown nothing of, and of the others those that few columns are shown of.
 NOTHING, FEW, FEW_COLUMNS = 0.4, 0.7, 2.0
 #: Frequencies of the noise level that the network sees.
@@ -95,10 +95,8 @@ class Denoiser(nn.Module):
         self.enter = nn.Linear(latent_dim + 2 * FREQUENCIES, width)
         self.given = nn.Sequential(nn.Linear(given, width), nn.SiLU(), nn.Linear(width, width))
         self.expect = nn.Linear(given, latent_dim)
-        self.layers = nn.ModuleList(
-            nn.Sequential(nn.LayerNorm(width), nn.SiLU(), nn.Linear(width, width)) for _ in range(depth)
-        )
-        self.leave = nn.Sequential(nn.LayerNorm(width), nn.SiLU(), nn.Linear(width, latent_dim))
+        self.layers = nn.ModuleList(nn.Sequential(nn.SiLU(), nn.Linear(width, width)) for _ in range(depth))
+        self.leave = nn.Sequential(nn.SiLU(), nn.Linear(width, latent_dim))
         for last in (self.leave[-1], self.expect):
             assert isinstance(last, nn.Linear)
             nn.init.zeros_(last.weight)

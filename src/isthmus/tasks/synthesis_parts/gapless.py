@@ -51,7 +51,7 @@ class Gapless:
             distinct = np.unique(values[~missing[:, j], j])
             few = len(distinct) <= MOST_VALUES and FEWEST_TIMES * len(distinct) <= len(values) - missing[:, j].sum()
             steps.append(distinct if few and column.type not in (CATEGORY, BOOLEAN) else None)
-        return cls(columns, missing.any(axis=0).tolist(), steps)
+        return cls(columns, missing.any(axis=0).astype(object).tolist(), steps)
 
     def _inner(self, j: int) -> Column:
         column, steps = self.columns[j], self.steps[j]
