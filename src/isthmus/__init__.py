@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         VectorQuantised,
         Wasserstein,
     )
-    from isthmus.tasks import AnomalyDetector, Imputer
+    from isthmus.tasks import AnomalyDetector, Imputer, Synthesizer
 
 #: Public names and where they are; imported at first use, so that `isthmus --help` does not wait for torch.
 _PUBLIC = {
@@ -37,6 +37,7 @@ _PUBLIC = {
     "Objective": "isthmus.objectives",
     "Ordered": "isthmus.objectives",
     "Sparse": "isthmus.objectives",
+    "Synthesizer": "isthmus.tasks",
     "Variational": "isthmus.objectives",
     "VectorQuantised": "isthmus.objectives",
     "Wasserstein": "isthmus.objectives",
@@ -55,6 +56,7 @@ __all__ = [
     "Objective",
     "Ordered",
     "Sparse",
+    "Synthesizer",
     "Variational",
     "VectorQuantised",
     "Wasserstein",

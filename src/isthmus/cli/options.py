@@ -211,6 +211,9 @@ ToReport = Annotated[str, _option(OUTPUT, "The report: .html.", "FILE", "--to")]
 ToCodes = Annotated[str, _option(OUTPUT, f"{_FILES}.", "FILE", "--to")]
 ToRows = Annotated[str, _option(OUTPUT, f"{_FILES}; of a model of pictures also a folder for PNG.", "FILE", "--to")]
 ToFilled = Annotated[str, _option(OUTPUT, f"The filled rows: {_FILES}.", "FILE", "-o", "--to")]
+ToMade = Annotated[
+    str, _option(OUTPUT, "The rows: .csv, .parquet, .feather, or - for CSV on stdout.", "FILE", "-o", "--to")
+]
 ToDemo = Annotated[str, _option(OUTPUT, "Folder for the model and the report.", "FOLDER", "--to")]
 Report = Annotated[str | None, _option(OUTPUT, "Write a report as one HTML page.", "FILE.html")]
 Color = Annotated[str | None, _option(OUTPUT, "Column that colours the codes in the report.", "COLUMN")]
@@ -235,6 +238,10 @@ Number = Annotated[int, _option(OUTPUT, "How many rows.", "N", "-n", "--number",
 Condition = Annotated[
     list[str] | None,
     _option(OUTPUT, "Value of a column that the model was fitted to be given; once for each.", "COLUMN=NUMBER"),
+]
+MadeCondition = Annotated[
+    list[str] | None,
+    _option(OUTPUT, "Value of a column of the rows to be made; once for each.", "COLUMN=VALUE", "--condition"),
 ]
 Seed = Annotated[int | None, _option(OUTPUT, _SEED, "N", min=0, max=MOST_SEED)]
 WorkOn = Annotated[str, _option(OUTPUT, f"Where to work: {_DEVICE}", "DEVICE")]

@@ -3,29 +3,42 @@
 from isthmus.evaluation.comparison import Comparison, Errors, compare
 from isthmus.evaluation.directions import DirectionMatch, match_directions
 from isthmus.evaluation.disentangling import dci, disentanglement, mutual_information_gap, sap
+from isthmus.evaluation.fidelity import Fidelity, fidelity
 from isthmus.evaluation.findings import Advice, advice
 from isthmus.evaluation.latent_pictures import explanation_figure
 from isthmus.evaluation.page import report
 from isthmus.evaluation.prefixes import PrefixCurve, prefix_curve
+from isthmus.evaluation.privacy import Privacy, privacy
 from isthmus.evaluation.sparsity import SparseFigures, Sparsity, sparsity_figures
+from isthmus.evaluation.synthesis import Synthesis, compare_made, synthesis_report
+from isthmus.evaluation.usefulness import Usefulness, usefulness
 
 __all__ = [
     "Advice",
     "Comparison",
     "DirectionMatch",
     "Errors",
+    "Fidelity",
     "PrefixCurve",
+    "Privacy",
     "SparseFigures",
     "Sparsity",
+    "Synthesis",
+    "Usefulness",
     "advice",
     "compare",
+    "compare_made",
     "dci",
     "disentanglement",
     "explanation_figure",
+    "fidelity",
     "match_directions",
     "mutual_information_gap",
     "prefix_curve",
+    "privacy",
     "report",
     "sap",
     "sparsity_figures",
+    "synthesis_report",
+    "usefulness",
 ]
