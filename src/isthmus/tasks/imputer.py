@@ -177,8 +177,6 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
             loss="auto" if mixed else "mse",
             scaling=SCALING,
             max_epochs=self.max_epochs if len(out) else 0,
-            # Held-out errors rise above the Gaussian's at first, and fall below it once the rate falls.
-            patience=None,
             validation_fraction=0.0,
             random_state=seed,
             device=self.device,
