@@ -57,7 +57,7 @@ class AnomalyDetector(Line, OutlierMixin, Task):
     parts : "auto" or sequence of str, default="auto"
         What the score is made of: "knn" (distance to the nearest neighbours), "noise" (that a denoising network sees
         in the row), "residual" (what such a network leaves over, whitened), "mahalanobis" (under a robust covariance),
-        "forest" (isolation forest). "auto": the first four with `novelty`; else "knn", "mahalanobis" and "forest", since
+        "forest" (isolation forest). "auto": the first four with `novelty`; else "knn", "mahalanobis" and "forest":
         networks learn to give back strange rows too.
     kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
         What the data are; "auto" looks at them.
