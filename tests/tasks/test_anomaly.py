@@ -258,7 +258,7 @@ def test_a_missing_cell_of_zeros_and_ones_is_not_a_zero():
     X = (np.random.default_rng(0).random((400, 3)) < [0.5, 0.9, 0.5]).astype(float)
     detector = AnomalyDetector(novelty=True, parts=("mahalanobis",), random_state=0).fit(X)
     zero, unknown = detector.score_samples([[1, 0, 1], [1, np.nan, 1]])
-    assert zero < unknown - 1
+    assert zero < unknown - 0.3
 
 
 def test_a_new_value_in_a_column_that_never_varied_counts():
