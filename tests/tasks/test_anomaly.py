@@ -61,7 +61,7 @@ def test_each_part_finds_strange_rows(part, novelty):
 def test_what_does_not_go_together_is_found_by_default_with_clean_rows():
     X, y = mixed()
     detector = AnomalyDetector(novelty=True, random_state=0, device="cpu").fit(usual(300, seed=5))
-    assert detector.parts_ == ("knn", "noise", "residual")
+    assert detector.parts_ == ("knn", "noise", "residual", "mahalanobis")
     assert roc_auc_score(y, -detector.score_samples(X)) > 0.95
 
 
@@ -252,6 +252,13 @@ def test_missing_cells_are_neither_strange_nor_usual():
     assert np.isfinite(scores).all()
     assert scores[-1] > np.quantile(scores, 0.5)
     assert np.isnan(detector.explain(row).values).all()
+
+
+def test_a_missing_cell_of_zeros_and_ones_is_not_a_zero():
+    X = (np.random.default_rng(0).random((400, 3)) < [0.5, 0.9, 0.5]).astype(float)
+    detector = AnomalyDetector(novelty=True, parts=("mahalanobis",), random_state=0).fit(X)
+    zero, unknown = detector.score_samples([[1, 0, 1], [1, np.nan, 1]])
+    assert zero < unknown - 0.3
 
 
 def test_a_new_value_in_a_column_that_never_varied_counts():

@@ -23,15 +23,16 @@ from isthmus.tasks.anomaly_parts.rows_kept import RowsKept, roles, some
 from isthmus.tasks.base import Learnt, Task
 
 #: Parts that "auto" means, by whether the rows fitted on are known to be clean.
-AUTO = {True: ("knn", "noise", "residual"), False: ("knn", "mahalanobis", "forest")}
+AUTO = {True: ("knn", "noise", "residual", "mahalanobis"), False: ("knn", "mahalanobis", "forest")}
 #: Parts by which rows that may be contaminated are first put in order; "forest" is not grown again after that.
 FIRST = ("knn", "forest")
 #: Rows held out that stand for all those fitted on in a check of drift, at the least.
 FEWEST_COMPARED = 100
 #: Share of contaminated rows that is left out of the second fit.
 LEFT_OUT = 0.25
-#: Neighbours: of clean rows, and the share of the references in the first and in the second look at contaminated ones.
-NEIGHBOURS, FIRST_SHARE, SECOND_SHARE = 5, 0.05, 0.01
+#: Neighbours: of clean rows; of contaminated ones the share of the references at the first and at the second look, and
+#: the fewest.
+NEIGHBOURS, FIRST_SHARE, SECOND_SHARE, FEWEST = 3, 0.05, 0.01, 5
 #: Rows that are fitted on, and that distances are taken to, at most: so that time is linear in the rows, and short.
 MOST_FITTED, MOST_REFERENCES, FIRST_REFERENCES = 20_000, 10_000, 5_000
 #: Values that are kept at most: fewer rows where they are wide.
@@ -56,8 +57,8 @@ class AnomalyDetector(Line, OutlierMixin, Task):
     parts : "auto" or sequence of str, default="auto"
         What the score is made of: "knn" (distance to the nearest neighbours), "noise" (that a denoising network sees
         in the row), "residual" (what such a network leaves over, whitened), "mahalanobis" (under a robust covariance),
-        "forest" (isolation forest). "auto": the first three with `novelty`; else "knn", "mahalanobis" and "forest",
-        since networks learn to give back strange rows too.
+        "forest" (isolation forest). "auto": the first four with `novelty`; else "knn", "mahalanobis" and "forest":
+        networks learn to give back strange rows too.
     kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
         What the data are; "auto" looks at them.
     random_state : int, RandomState instance or None, default=None
@@ -177,7 +178,7 @@ class AnomalyDetector(Line, OutlierMixin, Task):
             raw = raw.take(np.sort(rng.choice(n_rows, most, replace=False)))
         kept, judged = roles(len(raw), self.novelty, rng)
         # Scaling, too, is learnt without the rows held out: they must be as new to the score as any row to come.
-        preparation = preparation_for(raw).fit(raw.take(kept) if self.novelty else raw)
+        preparation = preparation_for(raw, "standard").fit(raw.take(kept) if self.novelty else raw)
         x = _flat(preparation, raw)
         before = None
         if not self.novelty:
@@ -358,7 +359,7 @@ def _most_usual(scores: np.ndarray) -> np.ndarray:
 
 
 def _neighbours(share: float, references: int) -> int:
-    return max(NEIGHBOURS, int(share * references))
+    return max(FEWEST, int(share * references))
 
 
 def _drawn(rng: np.random.Generator) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 
 from isthmus.autoencoder import Autoencoder
+from isthmus.data import Prepared
 from isthmus.objectives import Denoising
 from isthmus.tasks.anomaly_parts.base import Setting
 from isthmus.training.plan import default_weight_decay
@@ -60,4 +60,4 @@ def fit_denoiser(rows: Tensor, setting: Setting) -> Autoencoder:
 
 def predicted_noise(denoiser: Autoencoder, rows: Tensor) -> Tensor:
     """Give what the network takes for noise in rows: (n, p)."""
-    return rows - torch.from_numpy(denoiser.reconstruct(rows.numpy()))
+    return rows - denoiser.reconstruct_prepared(Prepared(rows))

@@ -16,7 +16,7 @@ HIGH, HIGH_Z = 0.95, 1.6449
 #: Spreads of the logarithm below this are rounding.
 NO_SPREAD = 1e-5
 #: T of the soft maximum.
-TEMPERATURE = 3.0
+TEMPERATURE = 2.0
 
 
 class Joining:

@@ -51,14 +51,20 @@ class NeighbourDistance(Part):
         self.references = Rows(torch.zeros(0, 0), torch.zeros(0, 0))
         self.look = "clean"
         self.scales: dict[str, Tensor] = {}
+        self.squares: dict[str, Tensor] = {}
 
     def fit(self, rows: Rows, setting: Setting) -> Self:
         self.neighbours, self.look = setting.neighbours, setting.look
-        self.references = rows.take(torch.from_numpy(setting.references))
+        self._set_references(rows.take(torch.from_numpy(setting.references)))
         self.scales = {}
         if LOOKS[self.look].local:
             self.scales = {name: _scales(getattr(self.references, name), self.neighbours) for name in self._views}
         return self
+
+    def _set_references(self, references: Rows) -> None:
+        """Keep references with their squared lengths, which take longer than all else for a single row."""
+        self.references = references
+        self.squares = {name: getattr(references, name).square().sum(1) for name in self._views}
 
     def update(self, rows: Rows, new: Rows, setting: Setting) -> None:
         self.fit(rows, setting)
@@ -70,7 +76,9 @@ class NeighbourDistance(Part):
     def scores(self, rows: Rows) -> Tensor:
         plain, local = [], []
         for name in self._views:
-            distances, index = nearest(getattr(rows, name), getattr(self.references, name), self.neighbours)
+            distances, index = nearest(
+                getattr(rows, name), getattr(self.references, name), self.neighbours, self.squares[name]
+            )
             plain.append(distances.mean(1))
             if self.scales:
                 local.append(plain[-1] / self.scales[name][index].log().mean(1).mul(LOCAL).exp())
@@ -93,7 +101,7 @@ class NeighbourDistance(Part):
     ) -> NeighbourDistance:
         part = cls()
         part.neighbours, part.look = int(arrays["neighbours"][0]), list(LOOKS)[int(arrays["look"][0])]
-        part.references = references
+        part._set_references(references)
         found = {name: f"scales.{name}" for name in part._views}
         part.scales = {name: torch.from_numpy(arrays[key]) for name, key in found.items() if key in arrays}
         return part

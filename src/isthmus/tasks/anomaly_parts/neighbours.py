@@ -11,7 +11,7 @@ BLOCK = 1 << 23
 SAME = 1e-6
 
 
-def nearest(rows: Tensor, references: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def nearest(rows: Tensor, references: Tensor, k: int, squares: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Find the k nearest references of each row, leaving out one that is the row itself.
 
     A reference at no distance at all is taken for the row: so the rows that references were chosen from are scored as
@@ -23,6 +23,8 @@ def nearest(rows: Tensor, references: Tensor, k: int) -> tuple[Tensor, Tensor]:
     references : Tensor of shape (m, p)
     k : int
         At most m - 1 are given, and at least one.
+    squares : Tensor of shape (m,), optional
+        Squared lengths of the references, where they are at hand.
 
     Returns
     -------
@@ -41,7 +43,8 @@ def nearest(rows: Tensor, references: Tensor, k: int) -> tuple[Tensor, Tensor]:
     k = max(1, min(k, len(references) - 1))
     asked = min(k + 1, len(references))
     distances, index = [], []
-    squares = references.square().sum(1)
+    if squares is None:
+        squares = references.square().sum(1)
     for part in rows.split(max(1, BLOCK // len(references))):
         own = part.square().sum(1, keepdim=True)
         squared = torch.addmm(squares, part, references.T, alpha=-2).add_(own)
