@@ -104,7 +104,7 @@ class Synthesizer(Task):
             "made = model.sample(1000, random_state=0)  # the same columns as under Data",
             "made = model.sample(1000, conditions={...})  # with some columns given",
         ],
-        "console": ["isthmus synthesize path/to/this/folder -n 1000 --to made.csv"],
+        "console": ["isthmus synthesize data.csv --model path/to/this/folder -n 1000 --to made.csv"],
     }
 
     def __init__(
