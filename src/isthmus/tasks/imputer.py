@@ -23,7 +23,7 @@ from isthmus.networks import FAMILIES, each_of
 from isthmus.objectives import Masking
 from isthmus.tasks.base import Learnt, Task
 from isthmus.tasks.completing import Bounds, completed, doubts, kinds_of
-from isthmus.tasks.holding import again, split
+from isthmus.tasks.holding import again, pace, split
 from isthmus.tasks.residuals import LEVELS, Residuals, correlated, deviation
 
 #: Rows that an epoch is judged by at least, few ones again and again.
@@ -176,7 +176,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
             # Means are filled in, which the squared error asks for; a table has a likelihood for each column.
             loss="auto" if mixed else "mse",
             scaling=SCALING,
-            max_epochs=self.max_epochs if len(out) else 0,
+            **pace(len(learnt), self.max_epochs if len(out) else 0),
             validation_fraction=0.0,
             random_state=seed,
             device=self.device,
