@@ -160,6 +160,14 @@ def test_arrays_of_numbers():
     np.testing.assert_allclose(rows, np.round(rows, 1), atol=1e-12)
 
 
+def test_labels_that_are_numbers_and_values_of_any_size():
+    frame = pd.DataFrame({2001: np.linspace(-1e30, 1e30, 40), 2000: ["x", "y"] * 20})
+    synthesizer = Synthesizer(max_epochs=1, random_state=0).fit(frame)
+    rows = synthesizer.sample(20, {2000: "x"}, random_state=0)
+    assert (rows[2000] == "x").all()
+    assert rows[2001].between(-1e30, 1e30).all()
+
+
 def test_few_rows_odd_columns_and_bounds():
     frame = pd.DataFrame(
         {
