@@ -5,11 +5,12 @@
     python benchmarks/synthesize.py --tvae /tmp/scratch          # a folder that ctgan was installed in, for measuring
     python benchmarks/synthesize.py --results figures.json       # what is there already is not measured again
 
-"people" is generated (`synthesize_parts/people.py`): 16 columns like those of the census's "Adult", with skew,
-spikes, gaps and known dependencies. The others are scikit-learn's; the targets of iris, wine and breast_cancer are
-categories, and so is the sex of diabetes. Four tenths of the rows are held out from all that is fitted. Column error,
-pair error, AUC, copies, distances and the attack are those of `isthmus.evaluation.compare_made`; 10,000 rows are
-made. "held out" is the same with the real rows held out in the place of made ones: what chance comes to. """
+"people" is generated (`synthesize_parts/people.py`): 16 columns like those of the census's "Adult", with skew, spikes,
+gaps and known dependencies. The others are scikit-learn's; the targets of iris, wine and breast_cancer and the sex of
+diabetes are categories. Four tenths of the rows are held out from all that is fitted. Column error, pair error, AUC,
+copies, distances and the attack are those of `isthmus.evaluation.compare_made`; 10,000 rows are made. "held out" is the
+same with the real rows held out in the place of made ones: what chance comes to.
+"""
 
 from __future__ import annotations
 

@@ -12,6 +12,9 @@ from isthmus import Synthesizer, load
 from isthmus.data import Column, as_raw
 from isthmus.evaluation.fidelity import fidelity
 from isthmus.exceptions import DataError, ParameterError
+from isthmus.tasks.synthesis_parts.gapless import Gapless, units
+from isthmus.tasks.synthesis_parts.marginals import Marginal
+from isthmus.tasks.synthesis_parts.raking import Raking
 from mixed_frames import in_container, mixed
 
 FRAME = mixed(600)
@@ -157,6 +160,14 @@ def test_arrays_of_numbers():
     np.testing.assert_allclose(rows, np.round(rows, 1), atol=1e-12)
 
 
+def test_labels_that_are_numbers_and_values_of_any_size():
+    frame = pd.DataFrame({2001: np.linspace(-1e30, 1e30, 40), 2000: ["x", "y"] * 20})
+    synthesizer = Synthesizer(max_epochs=1, random_state=0).fit(frame)
+    rows = synthesizer.sample(20, {2000: "x"}, random_state=0)
+    assert (rows[2000] == "x").all()
+    assert rows[2001].between(-1e30, 1e30).all()
+
+
 def test_few_rows_odd_columns_and_bounds():
     frame = pd.DataFrame(
         {
@@ -187,7 +198,7 @@ def test_a_single_row():
 def test_small_data_are_not_learnt_by_heart():
     iris = load_iris(as_frame=True).frame
     real, held = iris.iloc[::2], iris.iloc[1::2]
-    rows = Synthesizer(random_state=0).fit(real).sample(500, random_state=0)
+    rows = Synthesizer(max_epochs=300, random_state=0).fit(real).sample(500, random_state=0)
     scale = iris.std().to_numpy()
 
     def nearest(a, b):
@@ -238,3 +249,57 @@ def test_fidelity_in_closed_form():
     assert found.pairs[0, 2] == pytest.approx(0.25)
     assert found.pairs[1, 2] == pytest.approx(0.75)
     assert found.pair_error == pytest.approx((1 + 0.25 + 0.75) / 3)
+
+
+def test_weights_give_categories_the_shares_of_the_real_ones():
+    rng = np.random.default_rng(0)
+
+    def rows(chances, share):
+        first = rng.choice(3, 4000, p=chances)
+        return np.column_stack([first, rng.normal(size=4000), rng.random(4000) < share + 0.2 * (first == 0)])
+
+    real, made = rows([0.6, 0.3, 0.1], 0.5), rows([0.4, 0.3, 0.3], 0.3)
+    again = Raking.restore(Raking.learn(real, made, [3, 0, 2]).arrays())
+    kept = made[again.keeps(made, rng)]
+    assert 0.2 < len(kept) / len(made) < 0.9
+    for place in range(3):
+        assert (kept[:, 0] == place).mean() == pytest.approx((real[:, 0] == place).mean(), abs=0.03)
+    assert kept[:, 2].mean() == pytest.approx(real[:, 2].mean(), abs=0.03)
+
+
+def test_ranks_give_numbers_the_distribution_of_the_real_ones():
+    rng = np.random.default_rng(0)
+    real = np.where(rng.random(3000) < 0.4, 0.0, rng.lognormal(size=3000))
+    made = np.where(rng.random(3000) < 0.3, 0.0, rng.exponential(size=3000))
+    marginal = Marginal.learn(real, made)
+    out = marginal.corrected(np.append(made, np.nan), rng)
+    assert np.isnan(out[-1])
+    assert (out[:-1] == 0).mean() == pytest.approx(0.4, abs=0.01)
+    for share in (0.5, 0.7, 0.9):
+        assert np.quantile(out[:-1], share) == pytest.approx(np.quantile(real, share), rel=0.06)
+    # The order stays, but for what is tied.
+    above = made > 0.5
+    assert (np.diff(out[:-1][above][np.argsort(made[above])]) >= 0).all()
+    assert marginal.ranks(np.array([0.0]))[0] == pytest.approx(0.2, abs=0.01)
+
+
+def test_gaps_are_values_and_come_back():
+    columns = [Column("c", "category", ("a", "b")), Column("t", "boolean"), Column("x"), Column("k", "whole")]
+    nan = np.nan
+    values = np.array([[0, 1, 1.5, 3], [nan, nan, nan, 3], [1, 0, 2.5, 4]] * 10)
+    table = Gapless.learn(columns, values)
+    assert [column.type for column in table.inner] == ["category"] * 4
+    many = values.copy()
+    many[:, 2] = np.where(np.isnan(many[:, 2]), nan, np.arange(30.0))
+    table = Gapless.learn(columns, many)
+    assert [column.type for column in table.inner] == ["category", "category", "number", "category", "boolean"]
+    inner = table.there(many)
+    assert not np.isnan(np.delete(inner, 2, axis=1)).any()
+    np.testing.assert_array_equal(table.back(inner), many)
+    np.testing.assert_array_equal(Gapless.from_config(columns, table.to_config()).there(many), inner)
+
+
+def test_units_of_numbers():
+    columns = [Column("whole", "whole"), Column("price"), Column("any"), Column("day", "date")]
+    values = np.array([[3.0, 1.25, np.pi, 86_400.0], [4.0, np.nan, 1.0, 864_000.0]])
+    assert units(columns, values).tolist() == [1.0, 0.01, 0.0, 86_400.0]

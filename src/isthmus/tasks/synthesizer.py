@@ -33,8 +33,9 @@ class Synthesizer(Task):
 
     A variational autoencoder gives rows codes that lose little; a diffusion model (a small network that takes noise
     away, Karras et al., 2022) learns the density of the codes. To make a row a code is drawn and decoded: categories
-    and truth values by their chances, numbers with the noise that the decoder leaves over. Then the numbers of each
-    column are corrected by their ranks, so that their distribution is that of the rows fitted on.
+    and truth values by their chances, numbers with the noise that the decoder leaves over. Rows are kept by weights
+    under which categories and gaps are as frequent as in the rows fitted on (raking, Deming and Stephan, 1940), and the
+    numbers of each column are corrected by their ranks, so that their distribution is that of these rows.
 
     The network that takes noise away is trained both with and without some columns of the row to be made, so that rows
     can be made for which some columns are given.

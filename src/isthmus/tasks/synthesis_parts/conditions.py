@@ -53,7 +53,9 @@ def wanted(
     names = [column.name for column in columns]
     out = np.full((n, len(columns)), np.nan)
     for name, value in conditions.items():
-        j = names.index(name) if name in names else name if type(name) is int and -1 < name < len(names) else None
+        # A frame's labels may be numbers; an array has none but places.
+        place = name if type(name) is int and -1 < name < len(names) else None
+        j = names.index(str(name)) if str(name) in names else place
         if j is None:
             raise DataError(f"conditions has the column {name!r}, which was not there in fit. {near(str(name), names)}")
         column = columns[j]

@@ -1,4 +1,4 @@
-"""Making rows: drawn by their codes, corrected column by column, kept by their odds, and as conditions want them."""
+"""Making rows: drawn by their codes, corrected column by column, kept by their weights, and as conditions want them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from isthmus.data import Column, Raw
+from isthmus.data.column import BOOLEAN
 from isthmus.tasks.synthesis_parts.codes import CodeRows
 from isthmus.tasks.synthesis_parts.gapless import Gapless, rounded, units
 from isthmus.tasks.synthesis_parts.marginals import Marginal
-from isthmus.tasks.synthesis_parts.odds import FEWEST_ROWS, Odds
+from isthmus.tasks.synthesis_parts.raking import Raking
 
 #: Rows drawn after a fit, to learn what is to be corrected in them: as many as were fitted on, within bounds.
-FEWEST_DRAWN, MOST_DRAWN = 2000, 20_000
+FEWEST_DRAWN, MOST_DRAWN = 4000, 20_000
 #: Times that rows are drawn which do not repeat what is given, and how far the rank of a number may be off.
 ROUNDS, RANKS = 10, 0.05
 #: Share of rows that repeat nothing of it from which that is told.
 TOLD = 0.1
-#: Times that rows are drawn again which the odds do not keep: more than enough, since one in five is kept at least.
+#: Times that rows are drawn again which are not kept: more than enough, since about a third is kept at least.
 MOST_AGAIN = 100
+#: Rows that are drawn at once at least, where more are needed.
+FEWEST_AGAIN = 64
 
 
 class Maker:
@@ -39,7 +40,7 @@ class Maker:
         Least and largest value of each column.
     marginals : dict of int to Marginal
         Of columns of numbers and dates.
-    odds : Odds, optional
+    raking : Raking
     """
 
     def __init__(
@@ -49,10 +50,10 @@ class Maker:
         units: np.ndarray,
         seen: np.ndarray,
         marginals: dict[int, Marginal],
-        odds: Odds | None,
+        raking: Raking,
     ):
         self.table, self.codes, self.units, self.seen = table, codes, units, seen
-        self.marginals, self.odds = marginals, odds
+        self.marginals, self.raking = marginals, raking
 
     @classmethod
     def learn(cls, table: Gapless, codes: CodeRows, values: np.ndarray, seed: int) -> Self:
@@ -60,23 +61,18 @@ class Maker:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a column of gaps alone has no range
             seen = np.stack([np.nanmin(values, axis=0), np.nanmax(values, axis=0)])
-        maker = cls(table, codes, units(table.columns, values), seen, {}, None)
         count = int(np.clip(len(values), FEWEST_DRAWN, MOST_DRAWN))
-        made = table.back(codes.draw(count, seed))
-        maker.marginals = {
+        drawn = codes.draw(count, seed)
+        sizes = [2 if column.type == BOOLEAN else len(column.categories or ()) for column in table.inner]
+        raking = Raking.learn(table.there(values), drawn, sizes)
+        # Numbers are corrected in the rows that are kept.
+        made = table.back(drawn[raking.keeps(drawn, np.random.default_rng(seed))])
+        marginals = {
             j: Marginal.learn(values[:, j], made[:, j])
             for j in range(len(table.columns))
             if table.is_continuous(j) and not np.isnan(made[:, j]).all()
         }
-        if len(values) >= FEWEST_ROWS:
-            maker._correct(made, np.random.default_rng(seed))
-            few = np.random.default_rng(seed).permutation(len(values))[: 5 * MOST_DRAWN]
-            maker.odds = Odds.learn(maker._prepared(values[few]), maker._prepared(made), seed)
-        return maker
-
-    def _prepared(self, values: np.ndarray) -> Tensor:
-        table = self.table.table(self.table.there(values), "made rows")
-        return self.codes.preparation.transform(table, torch.float32).x
+        return cls(table, codes, units(table.columns, values), seen, marginals, raking)
 
     def _correct(self, values: np.ndarray, rng: np.random.Generator) -> None:
         """Give each column of numbers its distribution, unit and bounds, in place."""
@@ -90,26 +86,28 @@ class Maker:
 
     def draw(self, n: int, random: np.random.RandomState) -> np.ndarray:
         """Make n rows of values: (n, d)."""
-        out, todo = np.empty((n, len(self.table.columns))), np.arange(n)
+        parts: list[np.ndarray] = []
+        left = n
         for _ in range(MOST_AGAIN):
-            # About as many more as the odds leave out.
-            more = len(todo) if self.odds is None else int(len(todo) * float(self.odds.ceiling) * 1.05) + 1
+            # About as many more as are not kept.
+            more = max(FEWEST_AGAIN, int(left * self.raking.ceiling * 1.1))
             made, kept = self._drawn(more, random, None)
-            good = made[kept][: len(todo)]
-            out[todo[: len(good)]] = good
-            todo = todo[len(good) :]
-            if not len(todo):
+            parts.append(made[kept][:left])
+            left -= len(parts[-1])
+            if not left:
                 break
-            out[todo] = made[: len(todo)]
-        return out
+        else:
+            parts.append(self._drawn(left, random, None)[0])
+        return np.concatenate(parts)
 
     def _drawn(self, n: int, random: np.random.RandomState, given: Raw | None) -> tuple[np.ndarray, np.ndarray]:
-        """Draw values, corrected, and say which of the rows their odds keep."""
+        """Draw values, corrected, and say which of the rows their weights keep."""
         seed = random.randint(2**31 - 1)
         rng = np.random.default_rng(seed)
-        values = self.table.back(self.codes.draw(n, seed, given))
+        drawn = self.codes.draw(n, seed, given)
+        kept = self.raking.keeps(drawn, rng)
+        values = self.table.back(drawn)
         self._correct(values, rng)
-        kept = np.ones(n, dtype=bool) if self.odds is None else self.odds.keeps(self._prepared(values), rng)
         return values, kept
 
     def draw_for(self, asked: np.ndarray, random: np.random.RandomState) -> np.ndarray:
@@ -124,7 +122,7 @@ class Maker:
         for round_ in range(ROUNDS):
             made, kept = self._drawn(len(todo), random, self.table.table(inner[todo], "conditions"))
             good = self._repeats(made, asked[todo])
-            # What repeats the conditions is better than what does not, whatever its odds.
+            # What repeats the conditions is better than what does not, whatever its weight.
             taken = good | ~repeated[todo] if round_ else np.ones(len(todo), dtype=bool)
             out[todo[taken]] = made[taken]
             repeated[todo] |= good
@@ -160,23 +158,15 @@ class Maker:
         arrays = self.codes.arrays() | {"units": self.units, "seen": self.seen}
         for j, marginal in self.marginals.items():
             arrays[f"marginal/{j}"] = np.stack([marginal.real, marginal.made])
-        if self.odds is not None:
-            arrays |= {f"odds/{name}": tensor.numpy() for name, tensor in self.odds.state_dict().items()}
-        return arrays
+        return arrays | self.raking.arrays()
 
     @classmethod
     def restore(cls, columns: Sequence[Column], gapless: dict, codes: CodeRows, arrays: dict[str, np.ndarray]) -> Self:
         """Make it again."""
-        weights = {k.removeprefix("odds/"): torch.from_numpy(a) for k, a in arrays.items() if k.startswith("odds/")}
-        odds = None
-        if weights:
-            odds = Odds(weights["linear.weight"].shape[1])
-            odds.load_state_dict(weights)
-            odds.eval()
         marginals = {
             int(name.removeprefix("marginal/")): Marginal(*array)
             for name, array in arrays.items()
             if name.startswith("marginal/")
         }
         table = Gapless.from_config(columns, gapless)
-        return cls(table, codes, arrays["units"], arrays["seen"], marginals, odds)
+        return cls(table, codes, arrays["units"], arrays["seen"], marginals, Raking.restore(arrays))
