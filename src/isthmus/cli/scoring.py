@@ -127,7 +127,9 @@ def _reasons(detector: AnomalyDetector, raw: Raw) -> list[str]:
 
 
 def _word(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"
+    if isinstance(value, str):
+        return value
+    return "missing" if value != value else f"{value:.4g}"
 
 
 def _show(detector: AnomalyDetector, raw: Raw, scores: np.ndarray) -> None:

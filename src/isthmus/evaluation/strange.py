@@ -123,8 +123,8 @@ def strange_rows_report(detector: AnomalyDetector, raw: Raw, path: str | Path) -
         reasons = [
             (
                 column,
-                value if isinstance(value, str) else number(value),
-                expected if isinstance(expected, str) else number(expected),
+                _word(value),
+                _word(expected),
                 percent(max(0.0, added / told.scores[i]) if told.scores[i] else 0.0),
             )
             for column, value, expected, added in told.reasons(i, REASONS)
@@ -151,3 +151,9 @@ def strange_rows_report(detector: AnomalyDetector, raw: Raw, path: str | Path) -
         version=__version__,
     )
     write_bytes(path, page.encode())
+
+
+def _word(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return "missing" if value != value else number(value)

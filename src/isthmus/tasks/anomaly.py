@@ -83,7 +83,7 @@ class AnomalyDetector(Line, OutlierMixin, Task):
     Notes
     -----
     At most 20,000 rows, drawn at random, are fitted on, and distances are taken to at most 10,000 of them. A missing
-    cell is taken for the mean of its column: it makes a row neither strange nor usual.
+    cell is taken for the mean of its column; of categories that lies between them, so that gaps there look strange.
 
     References
     ----------
