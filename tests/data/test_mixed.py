@@ -239,6 +239,9 @@ def test_what_is_described_can_be_given_back():
         ({"class": "number"}, "Column 'class' .*is not numeric"),
         ({"age": "boolean"}, "schema says boolean"),
         ({"class": "date"}, "Column 'class' .*date that cannot be taken"),
+        ({"class": {"type": "category", "categories": ["gold"]}}, "'class' .*holds 'bronze', 'silver', which"),
+        ({"age": {"low": 5, "high": -5}}, "low=5 above high=-5"),
+        ({"class": {"low": 5}}, "bounds column 'class'"),
         ([1], "expected a mapping"),
     ],
 )
@@ -318,3 +321,39 @@ def test_dates_beyond_what_pandas_holds():
 def test_kind_vector_wants_numbers():
     with pytest.raises(DataError, match=r"'member' .*kind='vector'"):
         as_raw(mixed(), kind="vector")
+
+
+def test_bounds_hold_in_frames_of_numbers_alone():
+    frame = pd.DataFrame({"k": np.arange(60), "x": np.linspace(0, 1, 60)})
+    raw = as_raw(frame, schema={"k": {"low": 20, "high": 25}})
+    preparation = preparation_for(raw).fit(raw)
+    back = preparation.give_back(preparation.inverse(preparation.transform(raw).x.numpy()), raw)
+    assert (back["k"].min(), back["k"].max()) == (20, 25)
+
+
+def test_identifiers_among_numbers_are_refused_and_words_that_end_alike_are_not():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"user_id": np.arange(60), "x": rng.random(60)})
+    raw = as_raw(frame)
+    with pytest.raises(DataError, match="'user_id'"):
+        preparation_for(raw).fit(raw)
+    raw = as_raw(frame.rename(columns={"user_id": "amount_paid"}))
+    preparation_for(raw).fit(raw)
+
+
+def test_an_array_cannot_say_what_labels_and_dates_do():
+    raw = as_raw(mixed())
+    preparation = preparation_for(raw).fit(raw)
+    with pytest.raises(DataError, match="column 'class' held categories in fit: give a frame"):
+        preparation.transform(as_raw(np.zeros((2, 7))))
+
+
+def test_whole_numbers_that_would_change_are_refused():
+    frame = pd.DataFrame({"n": 2**60 + 7 * np.arange(40), "c": ["a", "b"] * 20})
+    with pytest.raises(DataError, match=r"'n' .*beyond 2\*\*53"):
+        as_raw(frame)
+
+
+def test_labels_of_several_types_are_taken_where_a_schema_says_so():
+    frame = pd.DataFrame({"i": [1, "a", None] * 20})
+    assert as_raw(frame, schema={"i": "category"}).columns[0].categories == ("1", "a")

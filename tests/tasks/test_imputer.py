@@ -360,3 +360,24 @@ def test_polars_and_arrow_frames_of_any_columns():
     assert sum(filled.null_count().row(0)) == 0
     table = frame.to_arrow()
     assert imputer.transform(table).schema.names == table.schema.names
+
+
+def test_doubts_about_one_of_many_categories():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=1500), "city": [f"c{i}" for i in rng.integers(0, 100, 1500)]})
+    frame.loc[::10, "city"] = None
+    imputer = Imputer(members=1, max_epochs=1, random_state=0).fit(frame)
+    assert (imputer.uncertainty(frame)["city"][::10] > 0.9).all()
+
+
+def test_an_order_of_categories_stays_in_order():
+    dtype = pd.CategoricalDtype(["lo", "mid", "hi"], ordered=True)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=200)})
+    frame["c"] = pd.cut(frame["x"], [-9, -0.5, 0.5, 9], labels=["lo", "mid", "hi"]).astype(dtype)
+    imputer = Imputer(members=1, max_epochs=1, random_state=0).fit(frame)
+    few = pd.DataFrame({"x": [-2.0, 0.0, 2.0]})
+    few["c"] = pd.Categorical(["lo", None, "hi"], ["lo", "hi"], ordered=True)
+    filled = imputer.transform(few)["c"]
+    assert list(filled.cat.categories) == ["lo", "mid", "hi"]
+    assert (filled.iloc[0], filled.iloc[2]) == ("lo", "hi")

@@ -50,7 +50,7 @@ def impute(
         check_rows(place, source)
     if report is not None:
         check_file(report, (".html", ".htm"), source)
-    check_places(model, save, force=force)
+    check_places(model, save, force=force, schema=schema)
     from isthmus import Imputer
 
     fitted = None if model is None else saved(model, Imputer, "impute", device)

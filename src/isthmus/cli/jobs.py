@@ -15,13 +15,23 @@ if TYPE_CHECKING:
 Job = TypeVar("Job", bound="Task")
 
 
-def check_places(model: str | None, save: str | None, *, force: bool) -> None:
-    """Refuse, before any work, a place that the estimator could not be saved in, and one for what was saved before."""
-    if save is None:
-        return
+def check_places(model: str | None, save: str | None, *, force: bool, **fitting: object) -> None:
+    """Refuse, before any work, a place that the estimator could not be saved in, and what --model has no use for.
+
+    Parameters
+    ----------
+    model, save : str or None
+        Values of --model and --save.
+    force : bool
+    **fitting
+        Values of options that only a fit goes by; None and False where they were not given.
+    """
     if model is not None:
-        raise ParameterError("--model brings an estimator that is fitted and saved: leave --save out.")
-    check_model_place(save, force=force)
+        given = [f"--{name}" for name, value in {"save": save, **fitting}.items() if value not in (None, False)]
+        if given:
+            raise ParameterError(f"--model brings an estimator that is fitted: leave {' and '.join(given)} out.")
+    elif save is not None:
+        check_model_place(save, force=force)
 
 
 def saved(model: str, wanted: type[Job], command: str, device: str) -> Job:

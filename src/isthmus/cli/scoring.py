@@ -15,7 +15,6 @@ from isthmus.cli.jobs import check_places, saved
 from isthmus.cli.reading import Selection
 from isthmus.cli.tables import print_places
 from isthmus.cli.writing import STANDARD_OUTPUT, Result, check_file, write_rows
-from isthmus.exceptions import ParameterError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,9 +52,7 @@ def score(
         check_file(to, ENDINGS, source)
     if report is not None:
         check_file(report, (".html", ".htm"), source)
-    if model is not None and novelty:
-        raise ParameterError("--model brings a detector that is fitted: leave --novelty out.")
-    check_places(model, save, force=force)
+    check_places(model, save, force=force, novelty=novelty, schema=schema)
     selection = Selection(columns, drop, size, schema)
     detector, raw = _detector(model, source, selection, kind, novelty, random_state, device)
     if save is not None:

@@ -48,7 +48,7 @@ def synthesize(
         check_file(to, ENDINGS, source)
     if report is not None:
         check_file(report, (".html", ".htm"), source)
-    check_places(model, save, force=force)
+    check_places(model, save, force=force, schema=schema, columns=columns, drop=drop)
     if model is not None and report is not None:
         raise ParameterError(
             f"--report needs rows that the synthesizer was not fitted on, and it is not known which those of {model} "
@@ -58,6 +58,7 @@ def synthesize(
 
     if model is not None:
         synthesizer = saved(model, Synthesizer, "synthesize", device)
+        Selection().read_for(synthesizer, source)  # refused where it is not there, or holds other columns
     else:
         raw = Selection(columns, drop, None, schema).read(source)
         refuse_infinite(raw)

@@ -166,6 +166,8 @@ def _values(
     found = [infer(column, origin, asked.get(str(column.name))) for column in frame.iter_columns()]
     about = tuple(column for column, _ in found)
     columns = [values for _, values in found]
+    for column, values in found if not all(column.is_numeric for column in about) else ():
+        _refuse_too_whole(column, values, origin)
     plain = all(column.is_numeric for column in about) or all(column.type == BOOLEAN for column in about)
     dtype = np.result_type(*(c.dtype for c in columns)) if plain else np.dtype(np.float64)
     out = np.empty((len(frame), len(columns)), dtype=dtype, order="F")
@@ -183,3 +185,15 @@ def _whole_columns(names: Sequence[Any], block: np.ndarray) -> tuple[Column, ...
         whole = ((np.rint(block) == block) & (np.abs(block) < LARGEST_WHOLE) | np.isnan(block)).all(axis=0)
         whole &= gaps & ~np.isnan(block).all(axis=0)
     return tuple(Column(str(name), WHOLE if whole[j] else NUMBER) for j, name in enumerate(names))
+
+
+def _refuse_too_whole(column: Column, values: np.ndarray, origin: str) -> None:
+    """Refuse whole numbers that would not come back as they are: beside other columns all are floats of 64 bits."""
+    if column.type == WHOLE and values.dtype.kind in "iu" and len(values):
+        far = np.flatnonzero((values > LARGEST_WHOLE) | (values < -LARGEST_WHOLE))
+        if len(far):
+            raise DataError(
+                f"Column {column.name!r} of {origin} holds {values[far[0]]} at row {far[0]} (counted from 0), beyond "
+                "2**53: such numbers are names more often than measurements. Set the column aside, or say that it is "
+                f'one of categories or plain numbers, by the schema {{"{column.name}": "category"}} or "number".'
+            )

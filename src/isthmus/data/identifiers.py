@@ -20,7 +20,7 @@ WORDS = 4.0
 #: Share of the rows that have a label of their own, from which text is free.
 FREE = 0.5
 #: Names of columns that number the rows.
-NAMED = re.compile(r"(^|[_\s.-])(id|uuid|guid|key|index|rowid|row_number)$|[a-z]I[dD]$", re.IGNORECASE)
+NAMED = re.compile(r"(?i:(^|[_\s.-])(id|uuid|guid|key|index|rowid|row_number)$)|[a-z]I[dD]$")
 
 
 def refuse_identifiers(columns: Sequence[Column], values: np.ndarray, origin: str) -> None:
@@ -58,9 +58,11 @@ def kind_of_name(column: Column, values: np.ndarray) -> str | None:
     if column.given or len(seen) < FEWEST_ROWS:
         return None
     if column.type == WHOLE:
+        if not NAMED.search(column.name):
+            return None
         steps = np.diff(seen)
         numbered = bool((steps == 1).all()) or len(np.unique(seen)) == len(seen)
-        return "an identifier (each row has a number of its own)" if numbered and NAMED.search(column.name) else None
+        return "an identifier (each row has a number of its own)" if numbered else None
     if column.type != CATEGORY:
         return None
     own = len(np.unique(seen)) / len(seen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import narwhals as nw
@@ -67,8 +68,14 @@ def check_schema(said: Mapping[str, Any], names: list[str], origin: str) -> dict
             )
         for key in ("low", "high"):
             value = about.get(key)
-            if value is not None and not (isinstance(value, (int, float)) and np.isfinite(value)):
+            if value is not None and not (isinstance(value, Real) and np.isfinite(float(value))):
                 raise DataError(f"The schema gives column {name!r} {key}={value!r}; expected a number.")
+            if value is not None and about.get("type") in (BOOLEAN, CATEGORY):
+                raise DataError(
+                    f"The schema gives column {name!r} of type {about['type']!r} {key}={value!r}: leave it out."
+                )
+        if about.get("low") is not None and about.get("high") is not None and about["low"] > about["high"]:
+            raise DataError(f"The schema gives column {name!r} low={about['low']!r} above high={about['high']!r}.")
         if not isinstance(about.get("categories", []), (list, tuple, type(None))):
             raise DataError(f"The schema gives column {name!r} categories={about['categories']!r}; expected a list.")
         found[name] = {key: value for key, value in about.items() if key in KEYS}
@@ -105,6 +112,10 @@ def infer(series: nw.Series[Any], origin: str, asked: Mapping[str, Any] | None =
     else:
         column, values = _TAKEN[kind](series, origin, asked)
     low, high = (None if asked.get(key) is None else float(asked[key]) for key in ("low", "high"))
+    if column.type in (BOOLEAN, CATEGORY) and not (low is None and high is None):
+        raise DataError(
+            f"The schema bounds column {series.name!r}, which is of type {column.type!r}: leave low and high out."
+        )
     return replace(column, low=low, high=high, given=wanted is not None), values
 
 
@@ -233,6 +244,9 @@ def _booleans(series: nw.Series[Any], origin: str, asked: Mapping[str, Any]) -> 
 
 def _categories(series: nw.Series[Any], origin: str, asked: Mapping[str, Any]) -> tuple[Column, np.ndarray]:
     arrow = _in_one(series)
+    if arrow is None and asked.get("type") == CATEGORY:
+        # Of several types: by what they are written as, since a schema says that they are labels.
+        arrow = pa.array([None if value is None or value != value else str(value) for value in series.to_list()])
     if arrow is None or not (pa.types.is_dictionary(arrow.type) or _can_be_label(arrow.type)):
         raise not_numeric(series, origin)
     if not pa.types.is_dictionary(arrow.type):
@@ -250,7 +264,12 @@ def _categories(series: nw.Series[Any], origin: str, asked: Mapping[str, Any]) -
     if asked.get("categories") is not None:
         places = list(asked["categories"])
     at = {label: float(i) for i, label in enumerate(places)}
-    # Labels that a schema leaves out are missing.
+    left_out = [labels[int(code)] for code in np.unique(codes[~np.isnan(codes)]) if labels[int(code)] not in at]
+    if left_out:
+        raise DataError(
+            f"Column {series.name!r} of {origin} holds {listed(left_out)}, which the schema's categories do not have: "
+            "add to them, or leave 'categories' out of the schema."
+        )
     moved = np.array([at.get(label, np.nan) for label in labels] or [np.nan])
     values = np.full(len(codes), np.nan)
     known = ~np.isnan(codes)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from isthmus.data.checks import refuse_empty, refuse_one_axis
+from isthmus.data.column import Column
 from isthmus.data.raw import Raw
 from isthmus.data.registry import PREPARATIONS
 from isthmus.exceptions import DataError, ParameterError
@@ -37,10 +38,11 @@ def arrange(raw: Raw, kind: str) -> Raw:
     if raw.flat:  # another kind is asked for what was brought flat
         raw = replace(raw, values=raw.values.reshape(len(raw), -1), flat=False)
     if kind != "table" and raw.schema.is_mixed:
-        odd = next(column for column in raw.columns or () if not column.is_numeric)
+        columns = raw.columns or (Column(""),)
+        odd = next((column for column in columns if not column.is_numeric), columns[0])
         raise DataError(
-            f"Column {odd.name!r} of {raw.origin} is of type {odd.type!r}, but kind={kind!r} needs numbers. Leave kind "
-            "out, or the column."
+            f"Column {odd.name!r} of {raw.origin} is of type {odd.type!r}, but kind={kind!r} needs numbers without a "
+            "schema. Leave kind out, or the column."
         )
     values = PREPARATIONS[kind].arrange(raw.values, raw.origin)
     return replace(raw, values=values, kind=kind, flat=values.ndim != raw.values.ndim)

@@ -18,10 +18,12 @@ Values: TypeAlias = np.ndarray | Csr
 
 
 def mixed(columns: tuple[Column, ...] | None) -> bool:
-    """Whether any column is not of numbers; columns of truth values alone are numbers."""
-    if columns is None or all(column.is_numeric for column in columns):
+    """Whether any column is not of numbers, or is what a schema says; columns of truth values alone are numbers."""
+    if columns is None:
         return False
-    return not all(column.type == BOOLEAN for column in columns)
+    if any(column.given or column.low is not None or column.high is not None for column in columns):
+        return True
+    return not all(column.is_numeric for column in columns) and not all(column.type == BOOLEAN for column in columns)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from isthmus.data.column import BOOLEAN, CATEGORY, DATE, Column
 from isthmus.data.raw import Raw
 from isthmus.exceptions import DataError
 
+#: Containers whose columns have types.
+FRAMES = ("pandas", "polars", "pyarrow")
 #: Place of a category that was not there in fit.
 UNSEEN = -1.0
 
@@ -34,6 +36,8 @@ def as_fitted(raw: Raw, fitted: Sequence[Column]) -> Raw:
     DataError
         Where a column holds something else than in fit: the message names column, row and value.
     """
+    if raw.columns is None and raw.container not in FRAMES:
+        _refuse_array(raw, fitted)
     given = raw.columns or (None,) * len(fitted)
     if all(now is None or now == then for now, then in zip(given, fitted, strict=True)) and not any(
         now is None and then.type == CATEGORY for now, then in zip(given, fitted, strict=True)
@@ -46,6 +50,17 @@ def as_fitted(raw: Raw, fitted: Sequence[Column]) -> Raw:
             _tell_unseen(values[:, j], found, now, then, raw.origin)
         values[:, j] = found
     return replace(raw, values=values, columns=tuple(fitted))
+
+
+def _refuse_array(raw: Raw, fitted: Sequence[Column]) -> None:
+    """Refuse an array where numbers cannot say what was fitted on: labels, dates."""
+    odd = next((column for column in fitted if column.type in (CATEGORY, DATE)), None)
+    if odd is not None:
+        held = "dates" if odd.type == DATE else "categories"
+        raise DataError(
+            f"{raw.origin} has no column names, but column {odd.name!r} held {held} in fit: give a frame with the "
+            "columns that the model was fitted on."
+        )
 
 
 def _column(values: np.ndarray, now: Column | None, then: Column, origin: str) -> np.ndarray:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 
 from isthmus.data.batches import Prepared, Rows
 from isthmus.data.column import NUMBER, WHOLE, Column
+from isthmus.data.identifiers import refuse_identifiers
 from isthmus.data.raw import Raw, Schema
 from isthmus.data.same_columns import as_fitted
 from isthmus.data.vector import VectorPreparation
@@ -17,6 +18,11 @@ class TablePreparation(VectorPreparation):
     """Columns of a frame that are all numbers: as vectors, with names. `isthmus.data.mixed` has those that are not."""
 
     kind: ClassVar[str] = "table"
+
+    def fit(self, raw: Raw) -> Self:
+        """Learn scaling and form from training rows."""
+        refuse_identifiers(columns_of(raw.schema), raw.values, raw.origin)
+        return super().fit(raw)
 
     def transform(self, raw: Raw, dtype: torch.dtype = torch.float32, *, name: str = "Autoencoder") -> Prepared:
         """Prepare rows, all of them dense."""

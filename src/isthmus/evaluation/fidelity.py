@@ -85,7 +85,9 @@ def fidelity(real: np.ndarray, made: np.ndarray, columns: Sequence[Column]) -> F
     for i in range(len(columns)):
         for j in range(i):
             if numeric[i] and numeric[j]:
-                pair = abs(_correlation(real[:, i], real[:, j]) - _correlation(made[:, i], made[:, j])) / 2
+                # A made column that does not vary goes with none.
+                copied = np.nan_to_num(_correlation(made[:, i], made[:, j]))
+                pair = abs(_correlation(real[:, i], real[:, j]) - copied) / 2
             else:
                 both = [_joined(codes[i][k], codes[j][k]) for k in (0, 1)]
                 pair = _variation(*both)

@@ -116,9 +116,11 @@ def _auc(
     settings: dict[str, Any] = {"categorical_features": coded, "random_state": seed}
     trees = HistGradientBoostingClassifier(**settings).fit(x, y)
     chances = trees.predict_proba(test_x)
+    known = list(trees.classes_)
+    # A class that the rows trained on lack is told by chance alone.
     areas = [
-        roc_auc_score(test_y == label, chances[:, k])
-        for k, label in enumerate(trees.classes_)
-        if 0 < np.sum(test_y == label) < len(test_y)
+        roc_auc_score(test_y == label, chances[:, known.index(label)]) if label in known else 0.5
+        for label in np.unique(test_y)
+        if np.sum(test_y == label) < len(test_y)
     ]
     return float(np.mean(areas)) if areas else float("nan")

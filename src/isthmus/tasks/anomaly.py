@@ -12,6 +12,7 @@ from torch import Tensor
 
 from isthmus import parameters as check
 from isthmus.data import Preparation, Raw, as_raw, preparation_for
+from isthmus.data.columns.base import BINARY, NUMBERS
 from isthmus.exceptions import DataError
 from isthmus.tasks.anomaly_line import Line
 from isthmus.tasks.anomaly_parts import PARTS, Setting
@@ -19,7 +20,7 @@ from isthmus.tasks.anomaly_parts import explanation as told
 from isthmus.tasks.anomaly_parts.drift import MOST, Drift, energy_test
 from isthmus.tasks.anomaly_parts.ensemble import Ensemble, below
 from isthmus.tasks.anomaly_parts.explanation import Explanation
-from isthmus.tasks.anomaly_parts.rows_kept import RowsKept, roles, some
+from isthmus.tasks.anomaly_parts.rows_kept import RowsKept, most_usual, roles, some
 from isthmus.tasks.base import Learnt, Task
 
 #: Parts that "auto" means, by whether the rows fitted on are known to be clean.
@@ -35,6 +36,8 @@ LEFT_OUT = 0.25
 NEIGHBOURS, FIRST_SHARE, SECOND_SHARE, FEWEST = 3, 0.05, 0.01, 5
 #: Rows that are fitted on, and that distances are taken to, at most: so that time is linear in the rows, and short.
 MOST_FITTED, MOST_REFERENCES, FIRST_REFERENCES = 20_000, 10_000, 5_000
+#: Prepared values are cut to this, so that their squares stay finite.
+LARGEST = 1e12
 #: Values that are kept at most: fewer rows where they are wide.
 MOST_VALUES = 1 << 24
 
@@ -83,7 +86,8 @@ class AnomalyDetector(Line, OutlierMixin, Task):
     Notes
     -----
     At most 20,000 rows, drawn at random, are fitted on, and distances are taken to at most 10,000 of them. A missing
-    cell is taken for the mean of its column; of categories that lies between them, so that gaps there look strange.
+    cell is taken for the mean of its column, or its commonest category: it makes a row neither strange nor usual. So is
+    a category that was not there in fit, where none is rare: a warning tells of it.
 
     References
     ----------
@@ -183,7 +187,7 @@ class AnomalyDetector(Line, OutlierMixin, Task):
         before = None
         if not self.novelty:
             first = Ensemble([PARTS[name]() for name in FIRST]).fit(x, self._first(len(x), rng))
-            kept = _most_usual(first.score(x))
+            kept = most_usual(first.score(x), x, 1 - LEFT_OUT)
             before = first.only(self._part_names()) if set(FIRST) & set(self._part_names()) else None
         parts = [PARTS[name]() for name in self._part_names() if self.novelty or name != "forest"]
         ensemble = Ensemble(parts, before).fit(x[torch.from_numpy(kept)], self._setting(len(kept), rng))
@@ -215,8 +219,8 @@ class AnomalyDetector(Line, OutlierMixin, Task):
         """Learn from more rows; the first call is a fit.
 
         Networks take one pass over the new rows; the rows kept are a random sample of all seen so far, from which
-        distances, covariances and the line are taken anew. The scaling stays. Without `novelty` the strangest quarter
-        of the new rows, as scored before, is left out.
+        distances, covariances and the line are taken anew, also where `threshold` drew another. The scaling stays.
+        Without `novelty` the strangest quarter of the new rows, as scored before, is left out.
 
         Parameters
         ----------
@@ -237,7 +241,7 @@ class AnomalyDetector(Line, OutlierMixin, Task):
         _, judged = roles(len(x), self.novelty, rng)
         kept = np.setdiff1d(np.arange(len(x)), judged)
         if not self.novelty:
-            kept = _most_usual(self._ensemble_.score(x))
+            kept = most_usual(self._ensemble_.score(x), x, 1 - LEFT_OUT)
         most = min(MOST_FITTED, max(1000, MOST_VALUES // x.shape[1]))
         rows = self._rows.joined(x, kept, judged, most, rng)
         if self._ensemble_.before is not None:
@@ -349,13 +353,23 @@ def _restored(names: Sequence[str], learnt: Learnt, x: Tensor) -> Ensemble:
 
 
 def _flat(preparation: Preparation, raw: Raw, name: str = "AnomalyDetector") -> Tensor:
-    """Prepare rows as (n, p); what is missing becomes the mean of its slot, which is 0."""
-    return preparation.transform(raw, torch.float64, name=name).x.flatten(1)
+    """Prepare rows as (n, p); what is missing becomes the mean of its slot, which is 0, or the commonest category."""
+    prepared = preparation.transform(raw, torch.float64, name=name)
+    x = prepared.x.flatten(1).clamp(-LARGEST, LARGEST)
+    if prepared.mask is None or not preparation.heads_:
+        return x
+    return torch.where(prepared.mask.flatten(1), x, torch.from_numpy(_commonest(preparation)))
 
 
-def _most_usual(scores: np.ndarray) -> np.ndarray:
-    """Give the rows to fit on where some may be strange: all but the strangest quarter."""
-    return np.sort(np.argsort(scores, kind="stable")[: max(1, round((1 - LEFT_OUT) * len(scores)))])
+def _commonest(preparation: Preparation) -> np.ndarray:
+    """Prepared slots of the commonest truth values and categories, and of the means of numbers: (p,)."""
+    usual = np.zeros(preparation.shape_)
+    for head in preparation.heads_:
+        if head.kind != NUMBERS:
+            shares = head.center
+            told = (shares >= 0.5) if head.kind == BINARY else np.arange(len(shares)) == shares.argmax()
+            usual[head.start : head.stop] = (told - shares) / head.scale
+    return usual
 
 
 def _neighbours(share: float, references: int) -> int:

@@ -76,8 +76,9 @@ def completed(raw: Raw, filled: np.ndarray, fitted: Preparation) -> Any:
         gaps = missing[:, j]
         column = then if now.type != then.type else now
         if column.type == CATEGORY:
-            column, places = _joined(now, then)
+            column, own, places = _joined(now, then)
             known = gaps & ~np.isnan(filled[:, j])
+            values[~gaps, j] = own[values[~gaps, j].astype(np.intp)]
             values[known, j] = places[filled[known, j].astype(np.intp)]
         else:
             values[gaps, j] = filled[gaps, j]
@@ -85,11 +86,21 @@ def completed(raw: Raw, filled: np.ndarray, fitted: Preparation) -> Any:
     return give_back(values, replace(raw, columns=tuple(columns)).schema, raw.index)
 
 
-def _joined(now: Column, then: Column) -> tuple[Column, np.ndarray]:
-    """Categories of the rows and, after them, those known from fit alone; and the places of the latter's."""
+def _joined(now: Column, then: Column) -> tuple[Column, np.ndarray, np.ndarray]:
+    """Categories of the rows and of the fit in one column, and the places in it of the rows' own and of the fit's.
+
+    In the order of the fit where these have one and know all; else the rows' own come first.
+    """
     own, known = now.categories or (), then.categories or ()
-    labels = list(own) + [label for label in known if label not in own]
-    return replace(now, type=CATEGORY, categories=tuple(labels)), np.array([labels.index(label) for label in known])
+    if now.ordered and set(own) <= set(known):
+        labels = known
+    else:
+        there = set(own)
+        labels = (*own, *(label for label in known if label not in there))
+    at = {label: place for place, label in enumerate(labels)}
+    places = (np.array([at[label] for label in part], dtype=np.float64) for part in (own, known))
+    first, second = places
+    return replace(now, type=CATEGORY, categories=tuple(labels)), first, second
 
 
 def doubts(raw: Raw, found: np.ndarray, fitted: Preparation) -> Any:

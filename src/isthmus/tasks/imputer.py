@@ -17,6 +17,8 @@ from isthmus.autoencoder import Autoencoder
 from isthmus.data import Prepared, Raw, as_raw, preparation_for
 from isthmus.data.column import BOOLEAN, CATEGORY
 from isthmus.data.columns.base import BINARY, NUMBERS
+from isthmus.data.columns.categories import Embedding
+from isthmus.data.mixed import MixedPreparation
 from isthmus.data.moments import dense
 from isthmus.exceptions import ParameterError
 from isthmus.networks import FAMILIES, each_of
@@ -329,6 +331,10 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
                 chances = mean[:, head.start : head.stop].numpy() * head.scale + head.center
                 chances = np.maximum(chances, 1 - chances) if head.kind == BINARY else chances
                 yield head.column, chances.max(1).clip(0, 1)
+            elif isinstance(self.preparation_, MixedPreparation):
+                coder = self.preparation_.coders_[head.column]
+                if isinstance(coder, Embedding):
+                    yield head.column, coder.chance(mean[:, head.start : head.stop].numpy())
 
     def _columns(self, values: np.ndarray) -> np.ndarray:
         """Prepared values (n, *shape) as columns: those of a row, or channels."""

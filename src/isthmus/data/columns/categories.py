@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Self
 
 import numpy as np
+from scipy.special import logsumexp
 
 from isthmus.data.column import Column
 from isthmus.data.columns.base import BINARY, CATEGORIES, NUMBERS, Coder, Head
@@ -179,23 +180,34 @@ class Embedding(Coder):
         return out
 
     def decode(self, slots: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        out = np.empty(len(slots))
+        for rows, order, score in self._scores(slots):
+            if rng is not None:
+                score = score + rng.gumbel(size=score.shape)
+            out[rows] = order[score.argmax(axis=1)]
+        return out
+
+    def chance(self, slots: np.ndarray) -> np.ndarray:
+        """Chance (n,) of the likeliest category of slots (n, width) in prepared units."""
+        out = np.empty(len(slots))
+        for rows, _, score in self._scores(slots):
+            out[rows] = np.exp(score.max(axis=1) - logsumexp(score, axis=1))
+        return out
+
+    def _scores(self, slots: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """Logarithms of the chances of categories, but for a constant, some rows at a time, with their places."""
         order = np.argsort(-self.counts, kind="stable")[:MOST_GIVEN_BACK]
         order = order[self.counts[order] > 0]
         places, prior = self.table[order], np.log(self.counts[order])
         size = self.table.shape[1]
         lengths = (places**2).sum(1)
-        out = np.empty(len(slots))
         step = max(1, AT_ONCE // len(order))
         for start in range(0, len(slots), step):
             x = slots[start : start + step].astype(np.float64)
             # A mean place as long as a place of its own is sure; one near the middle says no more than the counts do.
             sure = (x**2).sum(1, keepdims=True).clip(0.0, SUREST)
             far = (x**2).sum(1, keepdims=True) - 2 * x @ places.T + lengths
-            score = prior - size / 2 * (far / (1 - sure) - lengths)
-            if rng is not None:
-                score += rng.gumbel(size=score.shape)
-            out[start : start + step] = order[score.argmax(axis=1)]
-        return out
+            yield slice(start, start + step), order, prior - size / 2 * (far / (1 - sure) - lengths)
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"counts": self.counts, "table": self.table}

@@ -60,7 +60,8 @@ class Explanation:
         """Give a value as a person has it: a number, a label, a date."""
         if not self.described or np.isnan(value):
             return value
-        return self.described[j].shown(value) or value
+        told = self.described[j].shown(value)
+        return value if told is None else told
 
     def to_table(self) -> Any:
         """Give a pyarrow.Table, one line for each row and column: row, column, value, expected, contribution, score.

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.tasks.anomaly_parts.base import Part, Setting
+from isthmus.tasks.anomaly_parts.rows_kept import most_usual
 from isthmus.tasks.anomaly_parts.views import Rows
 from isthmus.tasks.anomaly_parts.whitening import Whitening
 
@@ -31,8 +33,8 @@ class RobustMahalanobis(Part):
     def fit(self, rows: Rows, setting: Setting) -> Self:
         self.whitening.fit(rows.plain)
         for _ in range(ROUNDS):
-            closest = self.scores(rows)[:, 0].argsort()[: max(1, int(CORE * len(rows)))]
-            self.whitening.fit(rows.plain[closest])
+            closest = most_usual(self.scores(rows)[:, 0].numpy(), rows.plain, CORE)
+            self.whitening.fit(rows.plain[torch.from_numpy(closest)])
         return self
 
     def update(self, rows: Rows, new: Rows, setting: Setting) -> None:

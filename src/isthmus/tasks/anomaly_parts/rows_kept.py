@@ -10,6 +10,8 @@ from torch import Tensor
 
 #: Of clean rows: share that is held out to judge by, and the most of them.
 HELD_OUT, MOST_HELD_OUT = 0.1, 2000
+#: Rows, and share of them, from which those of the rarer of two values are a group of their own, not strange ones.
+FEWEST_RARER, LEAST_RARER = 20, 0.02
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,37 @@ def roles(n: int, clean: bool, rng: np.random.Generator) -> tuple[np.ndarray, np
         return np.arange(n), np.arange(n)
     held = some(n, min(MOST_HELD_OUT, max(1, round(HELD_OUT * n))), rng)
     return np.setdiff1d(np.arange(n), held), held
+
+
+def most_usual(scores: np.ndarray, x: Tensor, share: float) -> np.ndarray:
+    """Give the least strange rows, ascending; of each value of a slot that has two, as large a share.
+
+    Else rows of the rarer value, which are strange for that alone, would all be left out, and the value not be known.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n,)
+    x : Tensor of shape (n, p)
+    share : float
+        Of the rows.
+    """
+    kept = np.zeros(len(scores), dtype=bool)
+    kept[_least(scores, np.arange(len(scores)), share)] = True
+    for j in range(x.shape[1]):
+        column = x[:, j].numpy()
+        low, high = column.min(), column.max()
+        first, second = column == low, column == high
+        if low == high or not (first | second).all():
+            continue
+        rarer = np.flatnonzero(first if first.sum() < second.sum() else second)
+        if len(rarer) >= max(FEWEST_RARER, LEAST_RARER * len(scores)):
+            kept[_least(scores, rarer, share)] = True
+    return np.flatnonzero(kept)
+
+
+def _least(scores: np.ndarray, rows: np.ndarray, share: float) -> np.ndarray:
+    order = np.argsort(scores[rows], kind="stable")
+    return rows[order[: max(1, round(share * len(rows)))]]
 
 
 def some(n: int, most: int, rng: np.random.Generator) -> np.ndarray:

@@ -65,7 +65,7 @@ def wanted(
 
 def _each(value: Any, n: int, column: Column) -> Sequence[Any]:
     """Give one value a row, of one for all or of one for each."""
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
+    if isinstance(value, (str, bytes)) or np.ndim(value) == 0:
         return [value] * n
     each = value.tolist() if isinstance(value, np.ndarray) and value.dtype.kind != "M" else list(value)
     if len(each) != n:
@@ -77,7 +77,7 @@ def _each(value: Any, n: int, column: Column) -> Sequence[Any]:
 
 
 def _value(value: Any, column: Column, gaps: bool, seen: np.ndarray) -> float:
-    if value is None or (isinstance(value, (float, np.floating)) and math.isnan(value)) or value != value:
+    if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
         if gaps:
             return math.inf
         raise _refusal(value, column, "a value: no cell of it was missing in fit")
@@ -114,10 +114,14 @@ def _number(value: Any, column: Column, seen: np.ndarray) -> float:
         found = float(value)
     except (TypeError, ValueError):
         raise _refusal(value, column, "a number") from None
+    if not math.isfinite(found):
+        raise _refusal(value, column, "a finite number")
     if column.type == WHOLE and found != round(found):
         raise _refusal(value, column, "a whole number")
-    if not seen[0] <= found <= seen[1]:
-        raise _refusal(value, column, f"a number from {seen[0]:g} to {seen[1]:g}, the range seen in fit")
+    low = seen[0] if column.low is None else max(seen[0], column.low)
+    high = seen[1] if column.high is None else min(seen[1], column.high)
+    if not low <= found <= high:
+        raise _refusal(value, column, f"a number from {low:g} to {high:g}, the range seen in fit or that of the schema")
     return found
 
 
