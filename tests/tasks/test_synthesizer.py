@@ -303,3 +303,8 @@ def test_units_of_numbers():
     columns = [Column("whole", "whole"), Column("price"), Column("any"), Column("day", "date")]
     values = np.array([[3.0, 1.25, np.pi, 86_400.0], [4.0, np.nan, 1.0, 864_000.0]])
     assert units(columns, values).tolist() == [1.0, 0.01, 0.0, 86_400.0]
+
+
+def test_one_row_is_refused():
+    with pytest.raises(DataError, match=r"has 1 sample\(s\)"):
+        Synthesizer().fit(mixed(1))

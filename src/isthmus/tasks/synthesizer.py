@@ -156,6 +156,8 @@ class Synthesizer(Task):
                 f"{raw.item_shape}). Use Autoencoder(objective='variational').fit(X).sample(n), or give kind='vector' "
                 "with one row of numbers an item."
             )
+        if len(raw) < 2:
+            raise DataError(f"{raw.origin} has {len(raw)} sample(s): rows are made from what 2 or more have in common.")
         seed = self._seed()
         preparation = preparation_for(raw).fit(raw)
         columns = columns_of(preparation.schema_)
