@@ -189,12 +189,6 @@ def test_few_rows_odd_columns_and_bounds():
     assert list(rows.dtypes) == list(frame.dtypes)
 
 
-def test_a_single_row():
-    rows = Synthesizer(max_epochs=2, random_state=0).fit(pd.DataFrame({"a": [1.5], "b": ["x"]})).sample(3)
-    assert rows["a"].tolist() == [1.5] * 3
-    assert rows["b"].tolist() == ["x"] * 3
-
-
 def test_small_data_are_not_learnt_by_heart():
     iris = load_iris(as_frame=True).frame
     real, held = iris.iloc[::2], iris.iloc[1::2]
