@@ -2,7 +2,7 @@
 
     python benchmarks/synthesize.py                              # the whole table
     python benchmarks/synthesize.py --sets people iris --rows 5000 --seeds 1
-    python benchmarks/synthesize.py --tvae /tmp/scratch          # a folder that ctgan was installed in, for measuring
+    python benchmarks/synthesize.py --tvae path/to/folder        # a folder that ctgan was installed in, for measuring
     python benchmarks/synthesize.py --results figures.json       # what is there already is not measured again
 
 "people" is generated (`synthesize_parts/people.py`): 16 columns like those of the census's "Adult", with skew, spikes,
