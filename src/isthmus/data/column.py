@@ -16,6 +16,8 @@ KEYS = ("type", "low", "high", "categories", "ordered")
 #: What `isthmus inspect` says beside it, which nothing goes by.
 REMARKS = ("missing", "seen", "remark")
 
+#: Seconds of a day.
+DAY = 86_400.0
 #: A label as it is written in a file.
 Label = str | int | float | bool
 
@@ -62,7 +64,7 @@ class Column:
             return "true" if value >= 0.5 else "false"
         if self.type == DATE:
             date = datetime.fromtimestamp(0, UTC) + timedelta(seconds=value)
-            return date.strftime("%Y-%m-%d" if value % 86_400 == 0 else "%Y-%m-%d %H:%M:%S")
+            return date.strftime("%Y-%m-%d" if value % DAY == 0 else "%Y-%m-%d %H:%M:%S")
         return None
 
     def to_config(self) -> dict[str, Any]:

@@ -11,10 +11,9 @@ import torch
 
 from isthmus.data.batches import DenseRows, LazyRows, Prepared, Rows
 from isthmus.data.checks import check_width, refuse_too_large, tell_missing
-from isthmus.data.column import BOOLEAN, CATEGORY, DATE
+from isthmus.data.column import BOOLEAN, CATEGORY, DATE, DAY
 from isthmus.data.columns import CODERS, Coder, Head, choose
 from isthmus.data.columns.categories import Embedding, directions
-from isthmus.data.columns.dates import DAY
 from isthmus.data.identifiers import refuse_identifiers
 from isthmus.data.raw import Raw, Schema
 from isthmus.data.same_columns import as_fitted

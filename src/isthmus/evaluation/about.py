@@ -14,6 +14,7 @@ import torch
 
 from isthmus._version import __version__
 from isthmus.data import Column
+from isthmus.data.column import DAY
 from isthmus.evaluation.comparison import column_names, numbered, to_prepared_layout
 from isthmus.evaluation.evidence import Evidence
 from isthmus.evaluation.figures import MOST_NAMES
@@ -100,7 +101,7 @@ def _figure(column: Column | None, name: str, value: float) -> str:
     if column is None or column.is_numeric:
         return number(value)
     if column.type == "date":
-        return str(column.shown(value * 86_400))
+        return str(column.shown(value * DAY))
     if column.type == "boolean":
         return "–"
     return f"{len(column.categories or ())} categories" if name == "mean" else "–"

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 import numpy as np
 import torch
 from sklearn.base import clone
@@ -21,7 +20,8 @@ from isthmus.data import Prepared, Raw, as_raw
 from isthmus.data.column import BOOLEAN, CATEGORY, DATE
 from isthmus.data.moments import dense
 from isthmus.data.table import columns_of
-from isthmus.evaluation.wording import number, percent
+from isthmus.evaluation.rendering import render_page
+from isthmus.evaluation.wording import percent
 from isthmus.exceptions import ParameterError
 from isthmus.storage.atomic import write_bytes
 
@@ -215,16 +215,9 @@ def gaps_report(
     ModelFileError
         If `path` cannot be written.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("isthmus.evaluation", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters.update(number=number, percent=percent)
     missing = np.isnan(np.asarray(dense(raw.values), dtype=np.float64))
-    page = environment.get_template("gaps.html.j2").render(
+    page = render_page(
+        "gaps.html.j2",
         title=f"Gaps of {Path(raw.origin).name}" if not raw.origin.startswith("the ") else "Gaps filled",
         date=f"{datetime.now(UTC):%-d %B %Y}",
         version=__version__,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 import numpy as np
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
@@ -18,6 +17,7 @@ from isthmus.evaluation.about import about
 from isthmus.evaluation.comparison import Comparison, Errors
 from isthmus.evaluation.evidence import Evidence, gather
 from isthmus.evaluation.findings import advice, outlying
+from isthmus.evaluation.rendering import render_page
 from isthmus.evaluation.wording import number, percent, plural
 from isthmus.storage.atomic import write_bytes
 
@@ -135,14 +135,6 @@ def report(
 
 def render(seen: Evidence, *, color: Any = None, title: str | None = None, model_path: str | Path | None = None) -> str:
     """Give the page as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("isthmus.evaluation", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters.update(number=number, percent=percent)
     context: dict[str, Any] = {
         "title": title or _default_title(seen),
         "custom_title": title is not None,
@@ -161,7 +153,7 @@ def render(seen: Evidence, *, color: Any = None, title: str | None = None, model
         **_rows(seen),
         **about(seen, model_path),
     }
-    return environment.get_template("report.html.j2").render(context)
+    return render_page("report.html.j2", **context)
 
 
 def _default_title(seen: Evidence) -> str:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from scipy.stats import spearmanr
 from sklearn.ensemble import IsolationForest
@@ -15,6 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from isthmus._version import __version__
 from isthmus.data import Raw
+from isthmus.evaluation.rendering import render_page
 from isthmus.evaluation.wording import number, percent
 from isthmus.storage.atomic import write_bytes
 from isthmus.tasks import AnomalyDetector
@@ -134,8 +134,8 @@ def strange_rows_report(detector: AnomalyDetector, raw: Raw, path: str | Path) -
             {"name": name, "score": number(float(scores[row])), "p": number(float(p[i])), "flagged": flagged}
             | {"reasons": reasons}
         )
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("isthmus.evaluation"), autoescape=True)
-    page = environment.get_template("strange.html.j2").render(
+    page = render_page(
+        "strange.html.j2",
         rows=rows,
         origin=raw.origin,
         total=len(raw),

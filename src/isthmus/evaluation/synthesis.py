@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
@@ -20,6 +19,7 @@ from isthmus.evaluation.fidelity import Fidelity, fidelity
 from isthmus.evaluation.figures import GREY, MOST_NAMES, OURS, PCA, blank, label
 from isthmus.evaluation.page import PLOTLY_SETTINGS, panel
 from isthmus.evaluation.privacy import NO_PROOF, Privacy, privacy
+from isthmus.evaluation.rendering import render_page
 from isthmus.evaluation.usefulness import Usefulness, usefulness
 from isthmus.evaluation.wording import number, percent
 from isthmus.exceptions import DataError
@@ -161,13 +161,6 @@ def synthesis_report(
 
 def render(synthesizer: Synthesizer, found: Synthesis) -> str:
     """Give the page as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("isthmus.evaluation", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     worst = np.argsort(-found.fidelity.columns, kind="stable")
     drawn = worst[:MOST_DRAWN]
     numeric = [j for j, column in enumerate(found.columns) if column.is_numeric][:MOST_NAMES]
@@ -182,7 +175,8 @@ def render(synthesizer: Synthesizer, found: Synthesis) -> str:
     if len(some) > 1:
         figure = matrix(found.fidelity.pairs[np.ix_(some, some)], [found.columns[j].name for j in some], signed=False)
         pairs = panel("pairs", figure, f"Heat map of the errors of the pairs of {len(some)} columns.")
-    return environment.get_template("synthesis.html.j2").render(
+    return render_page(
+        "synthesis.html.j2",
         title="Made rows",
         what=f"{len(found.made):,} rows made, {len(found.train):,} trained on, {len(found.held):,} held out, "
         f"{len(found.columns):,} columns",

@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 
 from isthmus.data import Preparation, Raw
-from isthmus.data.column import CATEGORY, DATE, Column
+from isthmus.data.column import CATEGORY, DATE, DAY, Column
 from isthmus.data.giving_back import give_back
 from isthmus.data.moments import column_moments
 from isthmus.data.table import columns_of
-
-#: Seconds of the unit in which doubts about dates are told.
-DAY = 86_400.0
 
 
 class Bounds:

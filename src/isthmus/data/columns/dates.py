@@ -7,11 +7,10 @@ from typing import Self
 
 import numpy as np
 
-from isthmus.data.column import Column
+from isthmus.data.column import DAY, Column
 from isthmus.data.columns.base import NUMBERS, Coder, Head
 from isthmus.data.columns.numbers import Standard
 
-DAY = 86_400.0
 #: Length of each cycle in seconds.
 CYCLES = {"year": 365.2425 * DAY, "week": 7 * DAY, "day": DAY}
 #: A cycle is told only where the dates span this many of it.

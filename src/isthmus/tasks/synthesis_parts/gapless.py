@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from isthmus.data import Column, Raw
-from isthmus.data.column import BOOLEAN, CATEGORY, NUMBER
+from isthmus.data.column import BOOLEAN, CATEGORY, DAY, NUMBER
 
 #: Up to so many different values, each so many times, numbers and dates are categories: their shares are learnt.
 MOST_VALUES, FEWEST_TIMES = 20, 10
@@ -147,7 +147,7 @@ def units(columns: Sequence[Column], values: np.ndarray) -> np.ndarray:
         seen = values[~np.isnan(values[:, j]), j]
         if column.type in (CATEGORY, BOOLEAN) or not len(seen):
             continue
-        tried = (86_400.0, 1.0) if column.type not in (NUMBER, "whole") else 10.0 ** np.arange(6, -7, -1.0)
+        tried = (DAY, 1.0) if column.type not in (NUMBER, "whole") else 10.0 ** np.arange(6, -7, -1.0)
         found[j] = next((unit for unit in tried if np.allclose(seen, _rounded(seen, unit), rtol=1e-12, atol=0)), 0.0)
     return found
 
