@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.ExifTags import Base
+from PIL.TiffImagePlugin import TiffImageFile
 
 from isthmus.data.raw import Raw
 from isthmus.exceptions import DataError, ParameterError
@@ -15,11 +17,12 @@ from isthmus.exceptions import DataError, ParameterError
 Size = tuple[int, int] | Sequence[int] | int | None
 
 #: What a set of pictures is converted to, by the richest of its modes, and its dtype and channels.
-GREY, DEEP, FLOAT, RGB, RGBA = "L", "I;16", "F", "RGB", "RGBA"
+GREY, DEEP, FLOAT, GREY_ALPHA, RGB, RGBA = "L", "I;16", "F", "LA", "RGB", "RGBA"
 FORMS: dict[str, tuple[type, int]] = {
     GREY: (np.uint8, 1),
     DEEP: (np.uint16, 1),
     FLOAT: (np.float32, 1),
+    GREY_ALPHA: (np.uint8, 2),
     RGB: (np.uint8, 3),
     RGBA: (np.uint8, 4),
 }
@@ -66,10 +69,43 @@ def richest(forms: Iterable[str]) -> str:
     return FLOAT if FLOAT in found else DEEP if DEEP in found else GREY
 
 
+def own_form_of(picture: Image.Image) -> str:
+    """Form of a picture that need not be that of others: grey with opacity stays grey."""
+    if picture.mode in ("LA", "La") or (picture.mode in ("1", "L") and "transparency" in picture.info):
+        return GREY_ALPHA
+    return DEEP if picture.mode.startswith("I;16") else form_of(picture)
+
+
+def refuse_frames(picture: Image.Image) -> None:
+    """Refuse what holds more than one picture; the second one of a camera's MPO is only a preview or the other eye."""
+    frames = getattr(picture, "n_frames", 1)
+    if frames > 1 and picture.format != "MPO":
+        raise DataError(frames_said(frames))
+
+
+def frames_said(frames: int) -> str:
+    """Say that a file holds several pictures, and what to do."""
+    return (
+        f"it holds {frames} frames or pages, but one picture is expected. Save those wanted as pictures of their own, "
+        "or leave such files out with skip_bad=True (on the command line: --skip-bad)"
+    )
+
+
+def upright(values: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn pixels of shape (h, w, ...) as the orientation of EXIF, 1 to 8, says that they are to be seen."""
+    if orientation in (5, 6, 7, 8):
+        values = values.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        values = values[::-1]
+    return values[:, ::-1] if orientation in (2, 3, 6, 7) else values
+
+
 def heading(picture: Image.Image) -> tuple[str, tuple[int, int]]:
     """Form and (height, width) of a picture as it is to be seen, from its header alone."""
     width, height = picture.size
     if picture.getexif().get(ORIENTATION, 1) >= 5:
+        if isinstance(picture, TiffImageFile):  # from some version of Pillow on, its size is the upright one already
+            width, height = picture.tag_v2[Base.ImageWidth], picture.tag_v2[Base.ImageLength]
         width, height = height, width
     return form_of(picture), (height, width)
 

@@ -100,7 +100,7 @@ def read(
     if str(source) == "-":
         _only_pictures_resize(wanted, "standard input")
         return arrange(read_stdin(asked), kind)
-    path = _existing(source)
+    path = existing(source)
     name = path.name.lower()
     if path.is_dir() or name.endswith(endings()):
         _only_tables_have_columns(asked, path)
@@ -119,7 +119,7 @@ def read(
     raise DataError(f"Cannot tell the format of {path} by its ending. Known are {known}, pictures and folders of them.")
 
 
-def _existing(source: str | os.PathLike[str]) -> Path:
+def existing(source: str | os.PathLike[str]) -> Path:
     """Give the path of a source that is there."""
     path = Path(source).expanduser()
     try:

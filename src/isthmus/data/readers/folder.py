@@ -11,12 +11,12 @@ from typing import NoReturn
 import numpy as np
 from PIL import Image
 
-from isthmus.data.pictures import FORMS, heading, refuse_mixed, richest, to_array
+from isthmus.data.pictures import FORMS, heading, refuse_frames, refuse_mixed, richest, to_array
 from isthmus.data.raw import Raw
 from isthmus.exceptions import DataError
 
 #: What PIL raises for files that are no pictures, damaged, cut off or of an absurd size.
-_DAMAGED = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+DAMAGED = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 
 
 @cache
@@ -28,7 +28,7 @@ def endings() -> tuple[str, ...]:
 
 def read_folder(folder: Path, size: tuple[int, int] | None = None) -> Raw:
     """Read the pictures of a folder in the order of their names; the subfolder of each is set aside."""
-    files = _pictures_in(folder)
+    files = pictures_in(folder, endings())
     names = [file.relative_to(folder).as_posix() for file in files]
     raw_values = _load(files, names, size, str(folder))
     folders = np.array([name.rpartition("/")[0] for name in names], dtype=object)
@@ -42,8 +42,8 @@ def read_picture(file: Path, size: tuple[int, int] | None = None) -> Raw:
     return Raw(values, kind="image", row_names=(file.name,), origin=str(file))
 
 
-def _pictures_in(folder: Path) -> list[Path]:
-    """Picture files below a folder, sorted; hidden ones are left out."""
+def pictures_in(folder: Path, ends: tuple[str, ...]) -> list[Path]:
+    """Files below a folder whose names end so, sorted; hidden ones are left out."""
     found: list[Path] = []
     others: Counter[str] = Counter()
     for place, subfolders, names in os.walk(folder, onerror=_unreadable):
@@ -51,7 +51,7 @@ def _pictures_in(folder: Path) -> list[Path]:
         for name in names:
             if name.startswith("."):
                 continue
-            if name.lower().endswith(endings()):
+            if name.lower().endswith(ends):
                 found.append(Path(place, name))
             else:
                 others[Path(name).suffix or name] += 1
@@ -72,9 +72,10 @@ def _load(files: list[Path], names: list[str], size: tuple[int, int] | None, ori
     for file in files:
         try:
             with Image.open(file) as picture:
+                refuse_frames(picture)
                 headings.append(heading(picture))
-        except _DAMAGED as error:
-            raise _damaged(file, error) from error
+        except (*DAMAGED, DataError) as error:
+            raise damaged(file, error) from error
     forms, sizes = zip(*headings, strict=True)
     if size is None:
         refuse_mixed(sizes, names, origin)
@@ -86,13 +87,15 @@ def _load(files: list[Path], names: list[str], size: tuple[int, int] | None, ori
         try:
             with Image.open(file) as picture:
                 values[i] = to_array(picture, form, size)
-        except _DAMAGED as error:
-            raise _damaged(file, error) from error
+        except DAMAGED as error:
+            raise damaged(file, error) from error
     return values
 
 
-def _damaged(file: Path, error: BaseException) -> DataError:
+def damaged(file: Path, error: BaseException) -> DataError:
     """Say which picture cannot be read, and why."""
+    if isinstance(error, DataError):  # it is whole, but not what is expected
+        return DataError(f"The picture {file} cannot be taken: {error}.")
     if isinstance(error, PermissionError):
         return DataError(f"Cannot read the picture {file}: {error.strerror or error}. Change its permissions.")
     return DataError(f"The picture {file} cannot be read: it is damaged, cut off or no picture ({error}).")
