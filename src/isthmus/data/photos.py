@@ -26,7 +26,7 @@ from isthmus.data.picture_files import (
 )
 from isthmus.data.pictures import Size, is_picture, parse_size
 from isthmus.data.readers import existing
-from isthmus.data.readers.folder import pictures_in
+from isthmus.data.readers.folder import endings, pictures_in
 from isthmus.exceptions import DataError
 
 __all__ = ["Photos", "as_photos", "give_back", "write_photo"]
@@ -82,6 +82,16 @@ class Photos:
         values = read_pixels(source) if isinstance(source, Path) else _look(source).read()
         _refuse_infinite(values, self.names[i], self.origin)
         return values if self.size is None else resized(values, self.size)
+
+    def has_opacity(self, i: int) -> bool:
+        """Whether the last of a picture's 2 or 4 channels is its opacity; those of arrays are channels like others."""
+        source = self.sources[i]
+        from_file = isinstance(source, Path) and source.suffix.lower() != ".npy"
+        return (from_file or is_picture(source)) and _look(source).channels in (2, 4)
+
+    def n_colours(self, i: int) -> int:
+        """Channels of one picture without its opacity."""
+        return _look(self.sources[i]).channels - self.has_opacity(i)
 
     def take(self, rows: Any) -> Photos:
         """Give some of the pictures: positions, a mask or a slice."""
@@ -155,6 +165,19 @@ def as_photos(X: Any, *, skip_bad: bool = False, size: Size = None) -> Photos:
         sources=tuple(source for _, source, _ in kept),
         size=wanted,
     )
+
+
+def looks_like_photos(X: Any) -> bool:
+    """Whether something holds pictures of any sizes: files, PIL images, or a list of arrays of two or three axes."""
+    if isinstance(X, Photos):
+        return True
+    first = X[0] if isinstance(X, (list, tuple)) and len(X) else X
+    if isinstance(first, (str, os.PathLike)):
+        path = Path(first)
+        return path.is_dir() or path.name.lower().endswith(endings())
+    if is_picture(first):
+        return True
+    return first is not X and len(getattr(first, "shape", ())) in (2, 3)
 
 
 def give_back(arrays: Sequence[np.ndarray], like: Any) -> Any:

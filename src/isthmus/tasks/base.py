@@ -48,6 +48,8 @@ class Learnt:
 class Task(BaseEstimator):
     """Base of the jobs, each an estimator over any number of autoencoders.
 
+    Jobs on pictures of any sizes have no preparation; they set `kind_` and `n_rows_` themselves.
+
     A subclass has the parameters `kind`, `random_state` and `device` among its own, lists what each may be in
     `PARAMETERS`, calls `_fitted_on` in `fit`, and gives and takes back what it learnt by `_learnt` and `_restore`.
 
@@ -117,8 +119,12 @@ class Task(BaseEstimator):
         self.preparation_.check(raw, type(self).__name__)
         return raw
 
+    def _about_data(self) -> dict[str, Any]:
+        """Give what a model card shows of the data fitted on."""
+        return persistence.shown_schema(self.schema_)
+
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "preparation_")
+        return hasattr(self, "kind_")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -150,7 +156,8 @@ class Task(BaseEstimator):
     def _stored(self) -> Stored:
         learnt = self._learnt()
         tensors = {f"task/{name}": torch.from_numpy(np.ascontiguousarray(a)) for name, a in learnt.arrays.items()}
-        arrays = {f"task/{name}": a for name, a in self.preparation_.arrays().items()}
+        own = getattr(self, "preparation_", None)
+        arrays = {} if own is None else {f"task/{name}": a for name, a in own.arrays().items()}
         configs, preparations = {}, {}
         for name, autoencoder in learnt.autoencoders.items():
             part = persistence.as_stored(autoencoder)
@@ -166,12 +173,13 @@ class Task(BaseEstimator):
             "about": self.ABOUT,
             "usage": dict(self.USAGE),
             "parameters": {name: _kept(value) for name, value in self.get_params(deep=False).items()},
-            "schema": persistence.shown_schema(self.schema_),
+            "schema": self._about_data(),
             "n_rows": self.n_rows_,
             "learnt": learnt.values,
             "autoencoders": configs,
         }
-        return Stored(config, tensors, {"task": self.preparation_.config(), _MEMBERS: preparations}, arrays)
+        task = None if own is None else own.config()
+        return Stored(config, tensors, {"task": task, _MEMBERS: preparations}, arrays)
 
     @classmethod
     def _load(cls, stored: Stored, path: Any, device: str) -> Self:
@@ -180,8 +188,8 @@ class Task(BaseEstimator):
             config, own = stored.config, stored.preparation["task"]
             params = {k: tuple(v) if isinstance(v, list) else v for k, v in config["parameters"].items()}
             task = cls(**params | {"device": device})
-            preparation = restore_preparation(own, _below("task/", stored.arrays))
-            task._fitted_on(preparation, config["n_rows"])
+            if own is not None:
+                task._fitted_on(restore_preparation(own, _below("task/", stored.arrays)), config["n_rows"])
             autoencoders = {}
             for name, about in config["autoencoders"].items():
                 prefix = f"{_MEMBERS}/{name}/"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
@@ -11,34 +10,34 @@ import torch
 from scipy.special import ndtr
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from isthmus import parameters as check
 from isthmus.autoencoder import Autoencoder
-from isthmus.data import Prepared, Raw, as_raw, preparation_for
-from isthmus.data.column import BOOLEAN, CATEGORY
-from isthmus.data.columns.base import BINARY, NUMBERS
-from isthmus.data.columns.categories import Embedding
-from isthmus.data.mixed import MixedPreparation
+from isthmus.data import Raw, as_raw, preparation_for
 from isthmus.data.moments import dense
 from isthmus.exceptions import ParameterError
-from isthmus.networks import FAMILIES, each_of
+from isthmus.networks import FAMILIES
 from isthmus.objectives import Masking
 from isthmus.tasks.base import Learnt, Task
-from isthmus.tasks.completing import Bounds, completed, doubts, kinds_of
+from isthmus.tasks.completing import Bounds, completed, doubts
+from isthmus.tasks.expecting import Expecting
+from isthmus.tasks.filling_parts.filler import Filler
+from isthmus.tasks.filling_parts.holes import HOLES
+from isthmus.tasks.filling_parts.pictures import PictureFilling, fill_pictures
 from isthmus.tasks.holding import again, pace, split
 from isthmus.tasks.residuals import LEVELS, Residuals, correlated, deviation
+from isthmus.training.devices import choose_device
 
 #: Rows that an epoch is judged by at least, few ones again and again.
 LEAST_SEEN = 500
-#: Values, hidden or not, of the rows that tell how far expected values are off, and these rows at least and at most.
-JUDGED, LEAST_JUDGED, MOST_JUDGED = 200_000, 500, 4000
 #: How numbers are prepared: so that the mean of the prepared values is that of the values.
 SCALING = "standard"
 #: Largest code.
 MOST_LATENT = 256
 
 
-class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
+class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting):
     """Fill missing values by autoencoders that learnt to find hidden ones.
 
     In training, observed cells are hidden as often as cells of their column are missing, and learnt from; the linear
@@ -53,10 +52,21 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
         Share of the values hidden in training, as of `Masking`.
     kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
         What the data are; "auto" looks at them.
-    network : {"auto", "dense", "conv", "lstm", "gru"}, default="auto"
+    network : {"auto", "dense", "conv", "lstm", "gru", "unet"}, default="auto"
+        "unet" is for pictures of any sizes: by default for files, lists, and arrays of pictures with more than 64 x 64
+        pixels; see Notes.
     hidden : tuple of int or "auto", default="auto"
+        As of `Autoencoder`; of "unet" the channels by stage, (64, 128, 256, 256, 256) by default.
     max_epochs : int or "auto", default="auto"
         As of `Autoencoder`; 0 leaves the Gaussian alone.
+    holes : "auto" or tuple of {"pixels", "blocks", "scratches", "large"}, default="auto"
+        Pictures: what is hidden in training; all of these by default. Pieces of the masks given are hidden as well.
+    patch_size : int, default=128
+        Pictures: side of the crops learnt from, in pixels.
+    max_steps : int or "auto", default="auto"
+        Pictures: training steps, of 8 crops each; 3,000 by default, 400 for a single picture.
+    max_minutes : float or None, default=None
+        Pictures: training ends after so many minutes, if the steps are not over.
     random_state : int, RandomState instance or None, default=None
     device : str, default="auto"
         "auto", "cpu", "cuda", "cuda:1" or "mps".
@@ -75,6 +85,11 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
 
     Notes
     -----
+    Pictures are filled by a residual U-Net, which is given the mask as a further channel and starts as a smooth
+    filling; a code would lose what is fine about the pixels that are known. What is missing is NaN, or what the masks
+    mark that `fit` and `transform` take. The expected colour is filled in, the mean of all that might be there: large
+    holes come out smooth. There are no draws and doubts of pictures so filled.
+
     A column without any value is named in a warning, and given back missing; scikit-learn's imputers drop it. With
     fewer than 20 rows none can be held out, and the Gaussian alone fills.
 
@@ -102,9 +117,16 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
     PARAMETERS: ClassVar = {
         **Task.PARAMETERS,
         "members": check.AUTOENCODER["members"],
-        "network": (check.word("auto", *FAMILIES), f"'auto', {', '.join(map(repr, FAMILIES))}"),
+        "network": (check.word("auto", *FAMILIES, "unet"), f"'auto', {', '.join(map(repr, FAMILIES))} or 'unet'"),
         "hidden": check.AUTOENCODER["hidden"],
         "max_epochs": check.AUTOENCODER["max_epochs"],
+        "holes": (
+            check.either(check.AUTO, lambda v: isinstance(v, (tuple, list)) and len(v) > 0 and set(v) <= set(HOLES)),
+            f"'auto' or some of {', '.join(map(repr, HOLES))}",
+        ),
+        "patch_size": (check.whole(16), "a whole number from 16 on"),
+        "max_steps": (check.either(check.whole(1), check.AUTO), "a whole number from 1 on, or 'auto'"),
+        "max_minutes": (check.either(check.nothing, check.number(0, open_left=True)), "None or a number above 0"),
     }
     ABOUT: ClassVar = "An imputer: it fills the missing values of rows like those that it was fitted on."
     USAGE: ClassVar = {
@@ -125,6 +147,10 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
         network: str = "auto",
         hidden: Any = "auto",
         max_epochs: int | str = "auto",
+        holes: Any = "auto",
+        patch_size: int = 128,
+        max_steps: int | str = "auto",
+        max_minutes: float | None = None,
         random_state: int | np.random.RandomState | None = None,
         device: str = "auto",
         verbose: int = 0,
@@ -135,11 +161,15 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
         self.network = network
         self.hidden = hidden
         self.max_epochs = max_epochs
+        self.holes = holes
+        self.patch_size = patch_size
+        self.max_steps = max_steps
+        self.max_minutes = max_minutes
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, mask: Any = None) -> Self:
         """Learn to fill the gaps of rows.
 
         Parameters
@@ -147,6 +177,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
         X : array, frame, sparse matrix, tensor, Dataset, list or path
             Rows; NaN means missing. Rows without gaps are learnt from as well.
         y : ignored
+        mask : array, path, PIL image or list of them, optional
+            Pictures: what is missing is True, 1 or white; one mask for each picture, or one for all.
 
         Returns
         -------
@@ -161,6 +193,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
             If the data cannot be used: the message names row and column.
         """
         self._check_parameters()
+        if self._takes_pictures(X, mask):
+            return self._fit_pictures(X, mask)
+        self._filler = None
         raw = _densely(as_raw(X, kind=self.kind))
         # Messages name rows of all that was given, so that all of it is checked first.
         preparation_for(raw).refuse_infinite(raw)
@@ -193,13 +228,19 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
         self._residuals = self._judged(raw, out if len(out) else learnt, seed)
         return self
 
-    def transform(self, X: Any) -> Any:
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
+        """Learn from rows, or from pictures and their `mask`, and fill their gaps: `fit` and `transform`."""
+        return self.fit(X, y, **fit_params).transform(X, **fit_params)
+
+    def transform(self, X: Any, *, mask: Any = None) -> Any:
         """Fill the missing values of rows with what is expected of them.
 
         Parameters
         ----------
         X : same as in fit
             The rows fitted on, or others of the same columns.
+        mask : optional
+            As in fit.
 
         Returns
         -------
@@ -207,6 +248,11 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
             Observed values as they were; filled ones within the bounds seen in training, whole where all values seen
             of the column were.
         """
+        check_is_fitted(self)
+        if self._filler is not None:
+            return fill_pictures(self._filler, X, mask)
+        if mask is not None:
+            raise ParameterError("Imputer: mask= is for pictures; mark what is missing of rows by NaN.")
         raw = _densely(self._given(X))
         return completed(raw, self.expected(raw), self.preparation_)
 
@@ -222,6 +268,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
         ndarray of the shape of the values of X
             Categories by their places, dates in seconds; NaN in rows without gaps.
         """
+        self._refuse_pictures("expected values apart")
         raw = _densely(self._given(X))
         expected = np.full(raw.values.shape, np.nan)
         for rows, mean, _ in self._gaps(raw):
@@ -250,6 +297,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
         ParameterError
             If m is no whole number from 1 on, or the random state is none.
         """
+        self._refuse_pictures("draws")
         raw = _densely(self._given(X))
         if not check.whole(1)(m):
             raise ParameterError(f"Imputer: m={m!r} cannot be used; expected a whole number from 1 on.")
@@ -282,6 +330,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
             Of floats; 0 where a value is observed, NaN where nothing was learnt of a column. For dates in days; for
             categories and truth values, the chance of another one than that filled in.
         """
+        self._refuse_pictures("doubts")
         raw = _densely(self._given(X))
         found = np.zeros(raw.values.shape)
         levels = (np.arange(LEVELS) + 0.5) / LEVELS
@@ -293,101 +342,24 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Task):
         found[~np.isnan(raw.values)] = 0.0
         return doubts(raw, found, self.preparation_)
 
-    # --- Parts
-
-    def _gaps(self, raw: Raw) -> Iterator[tuple[np.ndarray, torch.Tensor, torch.Tensor]]:
-        """Rows with gaps, block by block: their numbers, what is expected of them in prepared units, and masks."""
-        with_gaps = np.flatnonzero(np.isnan(raw.values).reshape(len(raw), -1).any(1))
-        # All rows are looked at, so that what cannot be used is refused wherever it is.
-        self.preparation_.refuse_infinite(raw)
-        self.preparation_.values(raw, type(self).__name__)
-        gaps = raw.take(with_gaps)
-        for rows, prepared in self.autoencoder_._inference.blocks(gaps) if len(with_gaps) else ():
-            assert prepared.mask is not None
-            yield with_gaps[rows], self._expected(prepared), prepared.mask.cpu()
-
-    def _expected(self, prepared: Prepared) -> torch.Tensor:
-        inference = self.autoencoder_._inference
-        values = [inference.loss.link(output) for output in inference.outputs(prepared)]
-        return torch.stack(values).mean(0).cpu().double()
-
-    def _spread(self, mask: torch.Tensor) -> torch.Tensor | None:
-        """Covariance of missing cells by the Gaussian: (n, size, size), or None where there is none."""
-        fill: Any = self._network.fill
-        if fill is None:
-            return None
-        with torch.no_grad():
-            return fill.spread(mask.to(fill.mean.device)).cpu()
-
-    @property
-    def _network(self) -> Any:
-        """One of the networks: what fills and what hides are the same for all."""
-        return each_of(self.autoencoder_._model.network)[0]
-
-    def _chances(self, mean: torch.Tensor) -> Iterator[tuple[int, np.ndarray]]:
-        """Columns of categories and truth values, each with the chance of the likeliest."""
-        for head in self.preparation_.heads_:
-            if head.kind != NUMBERS:
-                chances = mean[:, head.start : head.stop].numpy() * head.scale + head.center
-                chances = np.maximum(chances, 1 - chances) if head.kind == BINARY else chances
-                yield head.column, chances.max(1).clip(0, 1)
-            elif isinstance(self.preparation_, MixedPreparation):
-                coder = self.preparation_.coders_[head.column]
-                if isinstance(coder, Embedding):
-                    yield head.column, coder.chance(mean[:, head.start : head.stop].numpy())
-
-    def _columns(self, values: np.ndarray) -> np.ndarray:
-        """Prepared values (n, *shape) as columns: those of a row, or channels."""
-        if values.ndim == 2:
-            return values
-        item_shape = self.schema_.item_shape
-        return self.preparation_.backward(values, item_shape).reshape(-1, self.preparation_.width(item_shape))
-
-    def _in_units(
-        self, mean: torch.Tensor, scale: np.ndarray | None = None, shares: Any = None, rng: Any = None
-    ) -> np.ndarray:
-        """Values that may be in the person's units: expected ones, or those that a share of the errors lies below."""
-        values = mean.numpy()
-        if scale is not None:
-            errors = self._residuals.at(self._columns(values), self._columns(shares)) * self._columns(scale)
-            if values.ndim > 2:
-                errors = self.preparation_.forward(errors.reshape(len(values), *self.schema_.item_shape))
-            kinds = kinds_of(self.preparation_)
-            # Categories and truth values are drawn by their chances.
-            values = values + (errors if kinds is None else np.where(np.isin(kinds, (CATEGORY, BOOLEAN)), 0.0, errors))
-        return self.bounds_.keep(self.preparation_.inverse(values, rng))
-
-    def _judged(self, raw: Raw, rows: np.ndarray, seed: int) -> Residuals:
-        """Hide cells of rows and see how far the expected values are off, over the Gaussian's deviation."""
-        wanted = min(MOST_JUDGED, max(LEAST_JUDGED, JUDGED // int(np.prod(raw.item_shape))))
-        raw = raw.take(again(rows, wanted)[:wanted])
-        inference, generator = self.autoencoder_._inference, torch.Generator().manual_seed(seed)
-        objective = inference.objective.bind(self._network)
-        expected, errors = [], []
-        for _, prepared in inference.blocks(raw):
-            x = prepared.x
-            mask = torch.ones_like(x, dtype=torch.bool) if prepared.mask is None else prepared.mask
-            shown = objective.hide(x, mask, generator)
-            assert shown is not None
-            mean = self._expected(Prepared(x.masked_fill(~shown, 0), shown))
-            scale = torch.from_numpy(deviation(self._spread(shown), shown))
-            error = ((x.cpu() - mean) / scale).masked_fill(~(mask & ~shown).cpu(), torch.nan)
-            expected.append(self._columns(mean.numpy()))
-            errors.append(self._columns(error.numpy()))
-        seen = 1 - np.isnan(raw.values).mean()
-        # What a Gaussian is off for its own parameters, which come from the cells seen of a pair of columns.
-        unit = np.sqrt(1 + int(np.prod(self.preparation_.shape_)) / (self.n_rows_ * seen**2))
-        return Residuals.of(np.concatenate(expected), np.concatenate(errors), min(len(rows), wanted), unit)
-
     # --- To a folder and back
 
     def _learnt(self) -> Learnt:
+        if self._filler is not None:
+            values = {"filler": self._filler.config(), "n_rows": self.n_rows_, "history": self.history_}
+            return Learnt(values, self._filler.weights())
         arrays = {"edges": self._residuals.edges, "quantiles": self._residuals.quantiles}
         arrays |= {"low": self.bounds_.low, "high": self.bounds_.high, "whole": self.bounds_.whole}
         return Learnt({}, arrays, {"main": self.autoencoder_})
 
     def _restore(self, learnt: Learnt) -> None:
         arrays = learnt.arrays
+        self._filler = None
+        if "filler" in learnt.values:
+            self._filler = Filler.restored(learnt.values["filler"], arrays, choose_device(self.device))
+            self.kind_, self.n_rows_ = "image", learnt.values["n_rows"]
+            self.history_ = {name: list(column) for name, column in learnt.values["history"].items()}
+            return
         self.autoencoder_ = learnt.autoencoders["main"]
         self.bounds_ = Bounds(arrays["low"], arrays["high"], arrays["whole"])
         self._residuals = Residuals(arrays["edges"], arrays["quantiles"])

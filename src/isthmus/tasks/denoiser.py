@@ -1,0 +1,389 @@
+"""Taking noise away: from pictures, signals and rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus import parameters as check
+from isthmus.data import as_raw, preparation_for
+from isthmus.data.photos import Photos, as_photos, give_back, looks_like_photos
+from isthmus.exceptions import DataError, ParameterError
+from isthmus.tasks.base import Learnt, Task
+from isthmus.tasks.channels import apart, channelwise
+from isthmus.tasks.denoising_parts.learning import RATE, STEPS, learn_items, learn_rows
+from isthmus.tasks.denoising_parts.noises import NOISES, level_range
+from isthmus.tasks.denoising_parts.restorer import CLEAN, NOISY, PAIRS, Restorer, finite
+from isthmus.tasks.denoising_parts.rows import RowRestorer, numbers_of, prepared_rows
+from isthmus.tasks.items import Pictures, Signals, check_pairs
+from isthmus.tasks.pixel_network import held_out
+from isthmus.tasks.scheduling import schedule_for
+from isthmus.training.callbacks import ProgressBar
+from isthmus.training.devices import choose_device, choose_restoring_precision
+from isthmus.training.restoring import Schedule
+
+#: Items in a batch of crops, and rows in a batch of rows.
+BATCH, ROW_BATCH = 16, 256
+#: Parameters that a fit may change and go on from its checkpoint.
+NOT_OF_THE_RUN = ("device", "verbose", "checkpoint", "random_state")
+
+
+class Denoiser(TransformerMixin, Task):
+    """Take noise away, from pictures of any sizes, signals of any lengths, or rows.
+
+    Pictures and signals are cleaned by a residual U-Net, not by an autoencoder with a code: a bottleneck is made to
+    lose what is fine, and noise is fine, but so is texture. Rows are cleaned by Wiener's filter with a network beside.
+
+    Parameters
+    ----------
+    noise : {"gaussian", "poisson", "salt_pepper", "jpeg"}, default="gaussian"
+        The noise to take away. Rows and signals have "gaussian" and "salt_pepper".
+    level : float, (float, float) or None, default=None
+        How much of it; a range makes one model that need not know the level. "gaussian": standard deviation, in grey
+        levels for pictures (25, of 255), in standard deviations of the column or channel otherwise; "poisson":
+        photons that the brightest value stands for; "salt_pepper": share of the pixels; "jpeg": quality. By default a
+        wide range: up to a fifth of the range of the pixels. With `learn_from="noisy"` the level that the data have;
+        by default it is estimated, for each picture.
+    learn_from : {"clean", "pairs", "noisy"}, default="clean"
+        Clean data, which noise is added to; pairs, `fit(noisy, clean)`, where the clean ones may be noisy themselves,
+        with other noise of the same thing (Noise2Noise); or noisy data alone, whose noise must be independent from
+        pixel to pixel: "gaussian" or "poisson".
+    context : int, default=0
+        Neighbours on either side in a film, which are given to the network as further channels: pictures are then
+        (h, w, (2 context + 1) channels), in the order of time.
+    widths : tuple of int, default=(64, 128, 256)
+        Channels of the U-Net by stage.
+    patch_size : int, default=64
+        Side of the crops learnt from, in pixels; of signals four times as many steps.
+    max_steps : int or "auto", default="auto"
+        Training steps, of 16 crops each; 3,000 for pictures by default.
+    max_minutes : float or None, default=None
+        Training ends after so many minutes, if the steps are not over. Two fits are then not alike to the bit.
+    learning_rate : float or "auto", default="auto"
+    validation_fraction : float, default=0.1
+        Share of the items held out to judge by.
+    kind : {"auto", "image", "sequence", "vector", "table"}, default="auto"
+        What the data are. A list of arrays is one of pictures, unless it is said to be of signals: "sequence".
+    random_state : int, RandomState instance or None, default=None
+    device : str, default="auto"
+    precision : {"auto", "float32", "bf16"}, default="auto"
+        Of the products in convolutions; "auto" is bf16 where the processor multiplies it faster.
+    checkpoint : str, path or None, default=None
+        Folder for the state of training, which the same fit goes on from.
+    verbose : int, default=0
+
+    Attributes
+    ----------
+    kind_ : str
+    history_ : dict of list
+        "epoch" (a look at the held-out items), "step", "train_loss", "validation_loss", "learning_rate", "seconds".
+    held_out_ : tuple of int
+        Numbers of the items that were held out.
+    n_features_in_, feature_names_in_, preparation_
+        After a fit on rows only.
+
+    References
+    ----------
+    K. Zhang et al., "Beyond a Gaussian denoiser", IEEE TIP 2017 (residual learning, blind to the level). J. Lehtinen et
+    al., "Noise2Noise", ICML 2018. S. Laine et al., "High-quality self-supervised deep image denoising", NeurIPS 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus import Denoiser
+    >>> rng = np.random.default_rng(0)
+    >>> clean = rng.normal(size=(500, 2)) @ rng.normal(size=(2, 10))
+    >>> noisy = clean + 0.5 * clean.std(0) * rng.normal(size=clean.shape)
+    >>> denoiser = Denoiser("gaussian", 0.5, max_steps=50, random_state=0).fit(clean)
+    >>> bool(np.abs(denoiser.transform(noisy) - clean).mean() < 0.6 * np.abs(noisy - clean).mean())
+    True
+    """
+
+    PARAMETERS: ClassVar = {
+        **Task.PARAMETERS,
+        "noise": (check.word(*NOISES), f"one of {', '.join(map(repr, NOISES))}"),
+        "level": (
+            check.either(check.nothing, lambda v: level_range(v) is not None),
+            "None, a number, or a range such as (0, 50)",
+        ),
+        "learn_from": (check.word(CLEAN, PAIRS, NOISY), "'clean', 'pairs' or 'noisy'"),
+        "context": (check.whole(0), "a whole number from 0 on"),
+        "widths": (lambda v: check.sizes(v) and len(v) > 0, "a tuple of whole numbers, such as (64, 128, 256)"),
+        "patch_size": (check.whole(8), "a whole number from 8 on"),
+        "max_steps": (check.either(check.whole(1), check.AUTO), "a whole number from 1 on, or 'auto'"),
+        "max_minutes": (check.either(check.nothing, check.number(0, open_left=True)), "None or a number above 0"),
+        "learning_rate": check.AUTOENCODER["learning_rate"],
+        "validation_fraction": check.AUTOENCODER["validation_fraction"],
+        "precision": (check.word("auto", "float32", "bf16"), "'auto', 'float32' or 'bf16'"),
+        "checkpoint": check.AUTOENCODER["checkpoint"],
+    }
+    ABOUT: ClassVar = "A denoiser: it takes the noise away that it learnt, from data like those that it was fitted on."
+    USAGE: ClassVar = {
+        "python": ["clean = model.transform(noisy)            # the same container, sizes and types"],
+        "console": ["isthmus denoise noisy/ --model path/to/this/folder --to clean/"],
+    }
+
+    def __init__(
+        self,
+        noise: str = "gaussian",
+        level: Any = None,
+        *,
+        learn_from: str = CLEAN,
+        context: int = 0,
+        widths: Sequence[int] = (64, 128, 256),
+        patch_size: int = 64,
+        max_steps: int | str = "auto",
+        max_minutes: float | None = None,
+        learning_rate: float | str = "auto",
+        validation_fraction: float = 0.1,
+        kind: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        checkpoint: Any = None,
+        verbose: int = 0,
+    ):
+        self.noise = noise
+        self.level = level
+        self.learn_from = learn_from
+        self.context = context
+        self.widths = widths
+        self.patch_size = patch_size
+        self.max_steps = max_steps
+        self.max_minutes = max_minutes
+        self.learning_rate = learning_rate
+        self.validation_fraction = validation_fraction
+        self.kind = kind
+        self.random_state = random_state
+        self.device = device
+        self.precision = precision
+        self.checkpoint = checkpoint
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn to clean.
+
+        Parameters
+        ----------
+        X : path, list of pictures or signals, array, frame
+            Clean data, or noisy ones where `learn_from` is "pairs" or "noisy". Pictures: a folder, a list of paths, PIL
+            images or arrays of any sizes, an array (`isthmus.data.photos.as_photos`).
+        y : like X, optional
+            With `learn_from="pairs"` what each item of X is to become; otherwise not looked at.
+
+        Returns
+        -------
+        Denoiser
+            Itself.
+
+        Raises
+        ------
+        ParameterError
+            If a parameter has a value that cannot be used, or none that fits the data.
+        DataError
+            If the data cannot be used.
+        """
+        self._check_parameters()
+        if self.learn_from == PAIRS and y is None:
+            raise ParameterError("Denoiser: learn_from='pairs' needs what is wanted as well: fit(noisy, clean).")
+        kind = self._kind_of(X)
+        noise = NOISES[self.noise]
+        if kind not in noise.kinds and not (kind == "table" and "vector" in noise.kinds):
+            raise ParameterError(
+                f"Denoiser: noise={self.noise!r} is for data of the kind {' or '.join(noise.kinds)}, but these are of "
+                f"the kind {kind!r}. Choose noise='gaussian' or 'salt_pepper'."
+            )
+        if self.learn_from == NOISY and not noise.zero_mean:
+            raise ParameterError(
+                f"Denoiser: learn_from='noisy' needs noise that is independent and zero on average, 'gaussian' or "
+                f"'poisson', but noise={self.noise!r}. Give clean data, or pairs."
+            )
+        if self.context and kind != "image":
+            raise ParameterError("Denoiser: context= is for pictures of a film; leave it 0.")
+        levels = self._levels()
+        (self._fit_items if kind in ("image", "sequence") else self._fit_rows)(kind, X, y, levels)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Take the noise away.
+
+        Parameters
+        ----------
+        X : same as in fit
+            Of any sizes.
+
+        Returns
+        -------
+        Like X
+            The same container, sizes and types; pictures of files as a list of arrays (h, w, c). Opacity is kept as it
+            is. Integers are rounded to their range; floats are not clipped.
+
+        Raises
+        ------
+        DataError
+            If the data cannot be used, or are not of the kind and channels fitted on.
+        """
+        check_is_fitted(self)
+        if self.kind_ == "image":
+            photos = as_photos(X)
+            return give_back([self.clean_picture(photos, i) for i in range(len(photos))], X)
+        if self.kind_ == "sequence":
+            signals = Signals(X)
+            return signals.give_back([self._clean_signal(signals, i) for i in range(len(signals))])
+        raw = numbers_of(self._given(X))
+        assert isinstance(self._restorer, RowRestorer)
+        found = self._restorer.apply(prepared_rows(self.preparation_, raw).to(self._device))
+        return self.preparation_.give_back(self.preparation_.inverse(found.cpu().numpy()), raw)
+
+    def clean_picture(self, photos: Photos, i: int) -> np.ndarray:
+        """Clean one of several pictures: (h, w, c), opacity as it was."""
+        colours, opacity = apart(finite(photos[i], photos.names[i]), photos.has_opacity(i))
+        clean = self.clean_array(colours, photos.names[i])
+        return np.concatenate([clean, opacity], axis=-1)
+
+    def clean_array(self, values: np.ndarray, name: str = "the picture") -> np.ndarray:
+        """Clean one picture (h, w, c), without opacity; with its neighbours in a film (h, w, (2 context + 1) c)."""
+        restorer = self._restorer
+        assert isinstance(restorer, Restorer)
+        restorer.pixels.check_units(values, name)
+        channels = restorer.pixels.channels
+        if not self.context:
+            return channelwise(values, channels, lambda v: restorer.apply(v, self._precision), name)
+        if values.shape[-1] != channels * (2 * self.context + 1):
+            raise DataError(
+                f"{name} has {values.shape[-1]} channels; with context={self.context} expected those of "
+                f"{2 * self.context + 1} frames, {channels * (2 * self.context + 1)}."
+            )
+        return restorer.apply(values, self._precision)
+
+    # --- Parts
+
+    def _clean_signal(self, signals: Signals, i: int) -> np.ndarray:
+        restorer = self._restorer
+        assert isinstance(restorer, Restorer)
+        if signals.channels != restorer.pixels.channels:
+            fitted = restorer.pixels.channels
+            raise DataError(f"{signals.name(i)} has {signals.channels} channels, but those fitted on had {fitted}.")
+        return restorer.apply(finite(signals[i], signals.name(i)), self._precision)
+
+    def _kind_of(self, X: Any) -> str:
+        if self.kind != "auto":
+            return self.kind
+        return "image" if looks_like_photos(X) else as_raw(X).kind
+
+    def _levels(self) -> tuple[float, float] | None:
+        noise, levels = NOISES[self.noise], level_range(self.level)
+        if levels is not None and not (noise.lowest <= levels[0] and levels[1] <= noise.highest):
+            raise ParameterError(
+                f"Denoiser: level={self.level!r} cannot be used with noise={self.noise!r}: levels are {noise.words}, "
+                f"from {noise.lowest:g}{'' if math.isinf(noise.highest) else f' to {noise.highest:g}'}."
+            )
+        return levels
+
+    def _schedule(self, kind: str, batch: int, seed: int, what: dict[str, Any]) -> Schedule:
+        own = {name: str(value) for name, value in self.get_params(deep=False).items() if name not in NOT_OF_THE_RUN}
+        return schedule_for(
+            STEPS[kind],
+            self.max_steps,
+            self.max_minutes,
+            batch=batch,
+            rate=RATE[kind] if self.learning_rate == "auto" else float(self.learning_rate),
+            precision=self._precision,
+            seed=seed,
+            checkpoint=self.checkpoint,
+            fingerprint=own | what,
+        )
+
+    @property
+    def _callbacks(self) -> tuple[ProgressBar, ...]:
+        return (ProgressBar(self.verbose),) if self.verbose else ()
+
+    def _fit_items(self, kind: str, X: Any, y: Any, levels: tuple[float, float] | None) -> None:
+        """Learn from pictures or signals."""
+        take = Pictures if kind == "image" else Signals
+        items = take(X)
+        wanted = take(y) if self.learn_from == PAIRS else None
+        if wanted is not None:
+            check_pairs(items, wanted)
+        channels, left = divmod(items.channels, 2 * self.context + 1)
+        if left:
+            raise DataError(
+                f"context={self.context} needs pictures of {2 * self.context + 1} frames side by side in the channels, "
+                f"but these have {items.channels} channels."
+            )
+        seed = self._seed()
+        self._forget()
+        self._device = choose_device(self.device)
+        self._precision = choose_restoring_precision(self.precision, self._device)
+        train, out = held_out(len(items), self.validation_fraction, seed)
+        restorer = Restorer.for_items(
+            items, train, self.learn_from, self.noise, levels, tuple(self.widths), channels, self.context
+        )
+        schedule = self._schedule(kind, BATCH, seed, {"items": len(items), "channels": items.channels})
+        network = restorer.make(seed, self._device)
+        self.history_ = learn_items(
+            restorer, network, items, wanted, (train, out), self.patch_size, schedule, self._callbacks
+        )
+        self._restorer: Restorer | RowRestorer = restorer
+        self.kind_, self.n_rows_, self.held_out_ = kind, len(items), tuple(out)
+
+    def _fit_rows(self, kind: str, X: Any, y: Any, levels: tuple[float, float] | None) -> None:
+        """Learn from rows of numbers."""
+        raw = numbers_of(as_raw(X, kind=self.kind))
+        preparation_for(raw).refuse_infinite(raw)
+        seed = self._seed()
+        train, out = held_out(len(raw), self.validation_fraction, seed)
+        preparation = preparation_for(raw, "standard").fit(raw.take(np.array(train)))
+        self._fitted_on(preparation, len(raw))
+        self._device, self._precision = choose_device(self.device), "float32"
+        planes = (prepared_rows(self.preparation_, raw),)
+        if self.learn_from == PAIRS:
+            wanted = numbers_of(as_raw(y, kind=raw.kind, like=raw.schema))
+            if wanted.values.shape != raw.values.shape:
+                raise DataError(
+                    f"Pairs are needed, but X has the shape {raw.values.shape} and y {wanted.values.shape}."
+                )
+            planes = (*planes, prepared_rows(self.preparation_, wanted))
+        restorer = RowRestorer.for_rows(planes[0].shape[1], self.learn_from, self.noise, levels)
+        network = restorer.make(seed, self._device)
+        schedule = self._schedule("vector", ROW_BATCH, seed, {"rows": len(raw), "columns": raw.item_shape[0]})
+        self.history_ = learn_rows(restorer, network, planes, (train, out), schedule, self._callbacks)
+        self._restorer, self.held_out_ = restorer, tuple(out)
+
+    def _forget(self) -> None:
+        """Drop what an earlier fit on rows has set."""
+        for name in {"preparation_", "schema_", "n_features_in_", "feature_names_in_"} & set(vars(self)):
+            delattr(self, name)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = False
+        return tags
+
+    # --- To a folder and back
+
+    def _about_data(self) -> dict[str, Any]:
+        if not isinstance(self._restorer, Restorer):
+            return super()._about_data()
+        pixels = self._restorer.pixels
+        return {"kind": self.kind_, "channels": pixels.channels, "dtype": pixels.dtype}
+
+    def _learnt(self) -> Learnt:
+        arrays = self._restorer.weights()
+        values = {"restorer": self._restorer.config(), "kind": self.kind_, "held_out": list(self.held_out_)}
+        return Learnt(values | {"n_rows": self.n_rows_, "history": self.history_, "precision": self._precision}, arrays)
+
+    def _restore(self, learnt: Learnt) -> None:
+        values = learnt.values
+        self._device = choose_device(self.device)
+        of_items = values["kind"] in ("image", "sequence")
+        self._precision = choose_restoring_precision(self.precision, self._device) if of_items else "float32"
+        made = (Restorer if of_items else RowRestorer).restored(values["restorer"], learnt.arrays, self._device)
+        self._restorer = made
+        self.kind_, self.n_rows_, self.held_out_ = values["kind"], values["n_rows"], tuple(values["held_out"])
+        self.history_ = {name: list(column) for name, column in values["history"].items()}

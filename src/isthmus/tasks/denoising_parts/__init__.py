@@ -1,0 +1,1 @@
+"""The parts of `Denoiser`: kinds of noise, its level, blind spots, and the networks for pictures, signals and rows."""

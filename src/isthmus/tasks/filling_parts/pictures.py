@@ -1,0 +1,170 @@
+"""`Imputer` on pictures of any sizes: learning from holes made in what is known, and filling those that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.data import as_raw
+from isthmus.data.photos import Photos, as_photos, give_back, looks_like_photos
+from isthmus.exceptions import ParameterError
+from isthmus.tasks.base import Task
+from isthmus.tasks.channels import apart, channelwise
+from isthmus.tasks.filling_parts.filler import WIDTHS, Filler
+from isthmus.tasks.filling_parts.holes import HOLES, Holes
+from isthmus.tasks.filling_parts.masks import missing_of
+from isthmus.tasks.items import Pictures
+from isthmus.tasks.pixel_network import held_out, some_of
+from isthmus.tasks.pixels import Pixels
+from isthmus.tasks.scheduling import schedule_for
+from isthmus.training.callbacks import Callback, ProgressBar
+from isthmus.training.crops import Crops, Planes
+from isthmus.training.devices import choose_device, choose_restoring_precision
+from isthmus.training.restoring import Restoring, Schedule
+
+#: Share of the pictures held out to judge by.
+HELD_OUT = 0.1
+#: Pictures with this many pixels are filled by a U-Net by default.
+LARGE = 64 * 64
+#: Crops in a batch, learning rate, and steps: of several pictures, and of one.
+BATCH, RATE, STEPS, STEPS_OF_ONE = 8, 1e-3, 3000, 400
+
+
+class PictureFilling(Task):
+    """Pictures of any sizes: the part of `Imputer` that works on them.
+
+    Attributes
+    ----------
+    history_ : dict of list
+        Of training, by look at the pictures held out.
+    """
+
+    _filler: Filler | None
+    network: str
+    hidden: Any
+    holes: Any
+    patch_size: int
+    max_steps: int | str
+    max_minutes: float | None
+    verbose: int
+
+    def _takes_pictures(self, X: Any, mask: Any) -> bool:
+        if self.kind not in ("auto", "image") or self.network not in ("auto", "unet"):
+            return False
+        if self.network == "unet" or mask is not None or looks_like_photos(X):
+            return True
+        shape = list(getattr(X, "shape", ()))
+        large = len(shape) in (3, 4) and shape[1] * shape[2] >= LARGE
+        return large and as_raw(X, kind=self.kind).kind == "image"
+
+    def _refuse_pictures(self, what: str) -> None:
+        check_is_fitted(self)
+        if self._filler is not None:
+            raise ParameterError(f"Imputer: there are no {what} of pictures filled by a U-Net; see its Notes.")
+
+    def _fit_pictures(self, X: Any, mask: Any) -> Self:
+        photos, device = as_photos(X), choose_device(self.device)
+        schedule = schedule_for(
+            STEPS if len(photos) > 1 else STEPS_OF_ONE,
+            self.max_steps,
+            self.max_minutes,
+            batch=BATCH,
+            rate=RATE,
+            precision=choose_restoring_precision("auto", device),
+            seed=self._seed(),
+        )
+        self._filler, self.history_ = learn_to_fill(
+            photos,
+            mask,
+            holes=tuple(HOLES) if self.holes == "auto" else self.holes,
+            widths=WIDTHS if self.hidden == "auto" else tuple(self.hidden),
+            patch_size=self.patch_size,
+            schedule=schedule,
+            device=device,
+            callbacks=(ProgressBar(self.verbose),) if self.verbose else (),
+        )
+        self.kind_, self.n_rows_ = "image", len(photos)
+        return self
+
+    def _about_data(self) -> dict[str, Any]:
+        if self._filler is None:
+            return super()._about_data()
+        return {"kind": self.kind_, "channels": self._filler.pixels.channels, "dtype": self._filler.pixels.dtype}
+
+
+def learn_to_fill(
+    X: Any,
+    mask: Any,
+    *,
+    holes: Sequence[str],
+    widths: tuple[int, ...],
+    patch_size: int,
+    schedule: Schedule,
+    device: torch.device,
+    callbacks: Sequence[Callback],
+) -> tuple[Filler, dict[str, list[float]]]:
+    """Learn from what is known of pictures.
+
+    Parameters
+    ----------
+    X : what `as_photos` takes
+    mask : what `missing_of` takes
+    holes : sequence of str
+        From `HOLES`; pieces of the holes that are there come on top.
+    widths : tuple of int
+        Channels of the U-Net by stage.
+    patch_size : int
+        Side of the crops learnt from.
+    schedule : Schedule
+    device : torch.device
+    callbacks : sequence of Callback
+
+    Returns
+    -------
+    filler : Filler
+    history : dict of list
+    """
+    items = Pictures(X)
+    missing = missing_of(items.photos, mask)
+    train, out = held_out(len(items), HELD_OUT, schedule.seed)
+    some = some_of(items, train)
+    filler = Filler(Pixels.of_pictures(some, items.channels, items.dtype), widths, 2)
+    network = filler.make(schedule.seed, device)
+
+    def load(i: int) -> Planes:
+        values = np.where(missing[i][..., None], 0, items[i]).astype(items[i].dtype)
+        return filler.pixels.plane(values), torch.from_numpy(~missing[i])[None]
+
+    made = Holes(holes, [missing[i] for i in train])
+    size = -(-patch_size // network.multiple) * network.multiple
+    crops = Crops(load, train, size, seed=schedule.seed)
+    held = Crops(load, out, size, turn=False, seed=schedule.seed + 1) if out else None
+
+    def loss(apply: Any, planes: Planes, generator: torch.Generator) -> torch.Tensor:
+        return filler.loss(made, apply, planes, generator)
+
+    return filler, Restoring(network, crops, held, loss, schedule, callbacks).run()
+
+
+def fill_pictures(filler: Filler, X: Any, mask: Any) -> Any:
+    """Fill what is missing of pictures, and give them in the container that they came in."""
+    photos, precision = as_photos(X), choose_restoring_precision("auto", filler.device)
+    missing = missing_of(photos, mask)
+    return give_back([fill_one(filler, photos, i, missing[i], precision) for i in range(len(photos))], X)
+
+
+def fill_one(filler: Filler, photos: Photos, i: int, missing: np.ndarray, precision: str) -> np.ndarray:
+    """Fill what is missing of one picture: (h, w, c), opacity as it was."""
+    name = photos.names[i]
+    colours, opacity = apart(photos[i], photos.has_opacity(i))
+    filler.pixels.check_units(colours, name)
+    known = np.where(missing[..., None], 0, colours).astype(colours.dtype)
+
+    def fill(values: np.ndarray) -> np.ndarray:
+        return filler.apply(values, missing, precision)
+
+    return np.concatenate([channelwise(known, filler.pixels.channels, fill, name), opacity], axis=-1)
