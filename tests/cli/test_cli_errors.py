@@ -217,6 +217,18 @@ def test_pictures_of_another_size(made, refused, tmp_path):
     assert main([*map(str, encode), "--size", "12x12"]) == 0
 
 
+def test_bad_pictures_are_named_and_left_out_where_it_is_said(made, command, refused, tmp_path):
+    photos = shutil.copytree(made / "photos", tmp_path / "photos")
+    whole = sorted(photos.rglob("*.png"))[0].read_bytes()
+    (photos / "cut.png").write_bytes(whole[: len(whole) // 2])
+    encode = ("encode", made / "photo-model", photos, "--size", "12x12", "--to", tmp_path / "codes.csv")
+    refused(3, "cut.png cannot be read: it is damaged, cut off or no picture", *encode)
+    code, _, err = command(*encode, "--skip-bad")
+    assert code == 0
+    assert "cut.png" in err
+    assert "cut.png" not in (tmp_path / "codes.csv").read_text()
+
+
 def test_a_table_for_a_model_of_pictures(made, refused, tmp_path):
     refused(3, "", "encode", made / "photo-model", made / "new.csv", "--drop", "name", "--to", tmp_path / "c.csv")
 

@@ -45,6 +45,7 @@ def test_what_fit_takes_is_a_parameter_or_of_the_command_line_alone():
         "drop",
         "schema",
         "size",
+        "skip_bad",
         "validation",
         "test_fraction",
         "report",

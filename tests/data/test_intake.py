@@ -259,7 +259,7 @@ def test_lists():
         ([np.ones((5, 2)), np.ones((0, 2))], r"item 1 has \(0, 2\)"),
         (["a", "b"], "kind='text' is not available yet"),
         ([], r"0 sample\(s\)"),
-        ([Image.new("L", (4, 3)), Image.new("L", (4, 3)), Image.new("L", (4, 5))], "item 2 is 5 x 4.*size="),
+        ([Image.new("L", (4, 3)), Image.new("L", (4, 3)), Image.new("L", (4, 5))], "picture 2 is 5 x 4.*size="),
         ([Image.new("L", (4, 3)), np.ones((3, 4))], "item 1 is a ndarray"),
     ],
 )

@@ -22,13 +22,14 @@ def colour(h, w, channels=3, dtype=np.uint8):
 
 def test_a_folder_of_any_sizes_modes_and_depths(tmp_path):
     grey, rgb, deep, cube = colour(4, 7, 1), colour(6, 5), colour(3, 3, 3, np.uint16), colour(2, 9, 5, np.float32)
+    np.save(tmp_path / "labels.npy", np.zeros((4, 4)))  # no picture among pictures
     (tmp_path / "sub").mkdir()
     Image.fromarray(grey[..., 0]).save(tmp_path / "a.png")
     Image.fromarray(rgb).save(tmp_path / "sub" / "b.bmp")
     write_photo(tmp_path / "c.png", deep)
-    np.save(tmp_path / "d.npy", cube)
+    write_photo(tmp_path / "d.tif", cube)
     photos = as_photos(str(tmp_path))
-    assert photos.names == ("a.png", "c.png", "d.npy", "sub/b.bmp")
+    assert photos.names == ("a.png", "c.png", "d.tif", "sub/b.bmp")
     assert photos.sizes == ((4, 7), (3, 3), (2, 9), (6, 5))
     assert (photos.channels, photos.dtype, photos.folder) == (5, np.float32, tmp_path)
     for i, wanted in enumerate((grey, deep, cube, rgb)):
@@ -38,6 +39,14 @@ def test_a_folder_of_any_sizes_modes_and_depths(tmp_path):
     assert some.names == ("sub/b.bmp", "a.png")
     np.testing.assert_array_equal(some[1], grey)
     assert photos.take(np.array([True, False, False, True])).sizes == ((4, 7), (6, 5))
+
+
+def test_a_folder_of_arrays(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((3, 4, 9), bool))
+    np.save(tmp_path / "b.npy", np.full((5, 1), 0.5))
+    photos = as_photos(tmp_path)
+    assert (photos.sizes, photos.channels, photos.dtype) == (((3, 4), (5, 1)), 9, np.float32)
+    np.testing.assert_array_equal(photos[0], np.full((3, 4, 9), 255, np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -122,10 +131,10 @@ def test_cut_off(tmp_path, suffix, share):
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(DataError, match=rf"cut\.{suffix} cannot be "):
-        as_photos(tmp_path)[0]
+        as_photos([path, whole])[0]
     with pytest.warns(UserWarning, match=rf"1 of 2 pictures were left out.*cut\.{suffix} cannot be"):
-        photos = as_photos(tmp_path, skip_bad=True)
-    assert photos.names == ("whole.png",)
+        photos = as_photos([path, whole], skip_bad=True)
+    assert photos.names == (str(whole),)
     assert suffix in photos.skipped[0]
 
 

@@ -36,6 +36,7 @@ def fit(
     drop: o.Drop = None,
     schema: o.Schema = None,
     size: o.Size = None,
+    skip_bad: o.SkipBad = False,
     kind: o.Kind = "auto",
     validation: o.Validation = None,
     test_fraction: o.TestFraction = 0.2,
@@ -82,7 +83,7 @@ def fit(
     given: dict[str, Any] = {name: value for name, value in ctx.params.items() if name in known}
     given["objective"] = objective_of(objective)
     model = Autoencoder(**given)
-    selection = Selection(columns, drop, size, schema)
+    selection = Selection(columns, drop, size, schema, skip_bad)
     raw = selection.read(source, kind)
     asked = color_of(raw, color)
     beside = None if validation is None else selection.read(validation, raw.kind)

@@ -26,6 +26,7 @@ def impute(
     columns: o.Columns = None,
     drop: o.Drop = None,
     size: o.Size = None,
+    skip_bad: o.SkipBad = False,
     schema: o.Schema = None,
     kind: o.Kind = "auto",
     to: o.ToFilled,
@@ -54,7 +55,7 @@ def impute(
     from isthmus import Imputer
 
     fitted = None if model is None else saved(model, Imputer, "impute", device)
-    selection = Selection(columns, drop, size, schema)
+    selection = Selection(columns, drop, size, schema, skip_bad)
     raw = selection.read(source, kind) if fitted is None else selection.read_for(fitted, source)
     if report is not None and len(raw.item_shape) > 1:
         raise ParameterError(f"--report shows columns, but {source} holds data of the kind {raw.kind!r}; leave it out.")

@@ -25,6 +25,7 @@ def evaluate(
     columns: o.Columns = None,
     drop: o.Drop = None,
     size: o.Size = None,
+    skip_bad: o.SkipBad = False,
     to: o.ToFigures = None,
     device: o.WorkOn = "auto",
     debug: o.Debug = False,
@@ -36,7 +37,7 @@ def evaluate(
     from isthmus.storage.atomic import write_bytes
 
     fitted = load_autoencoder(model, device)
-    comparison = evaluation.compare(fitted, Selection(columns, drop, size).read_for(fitted, source))
+    comparison = evaluation.compare(fitted, Selection(columns, drop, size, skip_bad=skip_bad).read_for(fitted, source))
     if to is not None:
         write_bytes(to, FIGURES[ending_of(to)](comparison).encode())
     print_comparison(comparison)
@@ -50,6 +51,7 @@ def report(
     columns: o.Columns = None,
     drop: o.Drop = None,
     size: o.Size = None,
+    skip_bad: o.SkipBad = False,
     to: o.ToReport,
     color: o.Color = None,
     device: o.WorkOn = "auto",
@@ -60,7 +62,7 @@ def report(
     from isthmus import evaluation
 
     fitted = load_autoencoder(model, device)
-    raw = Selection(columns, drop, size).read_for(fitted, source)
+    raw = Selection(columns, drop, size, skip_bad=skip_bad).read_for(fitted, source)
     evaluation.report(fitted, raw, to, color=color_of(raw, color), model_path=model)
     print_places(report=to)
 

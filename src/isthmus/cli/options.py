@@ -131,6 +131,13 @@ Size = Annotated[
     Any,
     _option(DATA, "Resize pictures to HEIGHTxWIDTH, such as 64x64.", "SIZE", "--size", parser=picture_size),
 ]
+SkipBad = Annotated[
+    bool,
+    typer.Option(
+        "--skip-bad", help="Leave out damaged and animated pictures of a folder.", rich_help_panel=DATA,
+        show_default=False, is_flag=True,
+    ),
+]  # fmt: skip
 Kind = Annotated[str, _option(DATA, "auto, vector, table, image or sequence.", "KIND")]
 Validation = Annotated[
     str | None, _option(DATA, "Rows that choose the best epoch, instead of a share of SOURCE.", "FILE")

@@ -35,19 +35,22 @@ class Selection:
         Height and width that pictures are resized to.
     schema : str or None
         JSON file that says what columns are.
+    skip_bad : bool
+        Leave out damaged and animated pictures of a folder.
     """
 
     columns: list[str] | None = None
     drop: list[str] | None = None
     size: tuple[int, int] | None = None
     schema: str | None = None
+    skip_bad: bool = False
 
     def read(self, source: str, kind: str = "auto", like: Schema | None = None) -> Raw:
         """Read a source, "-" for standard input; columns are what they were in the rows that it is to be like."""
         from isthmus.data import read
 
-        asked = {"size": self.size, "columns": self.columns, "drop": self.drop, "schema": read_schema(self.schema)}
-        return read(source, kind=kind, like=like, **asked)
+        asked = {"columns": self.columns, "drop": self.drop, "schema": read_schema(self.schema)}
+        return read(source, kind=kind, like=like, size=self.size, skip_bad=self.skip_bad, **asked)
 
     def read_for(self, model: Autoencoder | Task, source: str) -> Raw:
         """Read a source for a model; without a choice of columns, those that it was fitted on are used."""
@@ -58,7 +61,9 @@ class Selection:
             return self.read(source, model.kind_, model.schema_)
         kept = [name for name in names if name not in (self.drop or ())]
         with _saying(_NO_COLUMN, r"The model was fitted on column \1, which \2 does not have."):
-            return Selection(kept, self.drop, self.size).read(source, model.kind_, model.schema_)
+            return Selection(kept, self.drop, self.size, skip_bad=self.skip_bad).read(
+                source, model.kind_, model.schema_
+            )
 
     def _read_pictures_for(self, model: Autoencoder | Task, source: str) -> Raw:
         """Read pictures for a model; where they are of another size than its own, say how to resize them."""
@@ -120,7 +125,7 @@ def has_columns(source: str) -> bool:
 
 def has_pictures(source: str) -> bool:
     """Whether a source is a folder of pictures or a picture, by its ending."""
-    from isthmus.data.readers import endings
+    from isthmus.data.pictures import endings
 
     return Path(source).is_dir() or source.lower().endswith(endings())
 

@@ -35,6 +35,7 @@ def score(
     drop: o.Drop = None,
     schema: o.Schema = None,
     size: o.Size = None,
+    skip_bad: o.SkipBad = False,
     kind: o.Kind = "auto",
     model: o.SavedJob = None,
     novelty: o.Novelty = False,
@@ -53,7 +54,7 @@ def score(
     if report is not None:
         check_file(report, (".html", ".htm"), source)
     check_places(model, save, force=force, novelty=novelty, schema=schema)
-    selection = Selection(columns, drop, size, schema)
+    selection = Selection(columns, drop, size, schema, skip_bad)
     detector, raw = _detector(model, source, selection, kind, novelty, random_state, device)
     if save is not None:
         detector.save(save)

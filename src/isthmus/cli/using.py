@@ -27,6 +27,7 @@ def encode(
     columns: o.Columns = None,
     drop: o.Drop = None,
     size: o.Size = None,
+    skip_bad: o.SkipBad = False,
     to: o.ToCodes,
     device: o.WorkOn = "auto",
     debug: o.Debug = False,
@@ -34,7 +35,7 @@ def encode(
     """Turn the rows of SOURCE into codes; file names of pictures and columns set aside are carried along."""
     check_rows(to, source)
     fitted = load_autoencoder(model, device)
-    raw = Selection(columns, drop, size).read_for(fitted, source)
+    raw = Selection(columns, drop, size, skip_bad=skip_bad).read_for(fitted, source)
     codes = fitted.transform(raw)
     _finish(to, Result(codes, list(fitted.get_feature_names_out()), raw.extra, raw.row_names), "codes")
 
@@ -66,6 +67,7 @@ def reconstruct(
     columns: o.Columns = None,
     drop: o.Drop = None,
     size: o.Size = None,
+    skip_bad: o.SkipBad = False,
     to: o.ToRows,
     force: o.Force = False,
     device: o.WorkOn = "auto",
@@ -75,7 +77,7 @@ def reconstruct(
     check_rows(to, source, pictures=True)
     fitted = load_autoencoder(model, device)
     check_pictures(to, fitted.schema_, force=force)
-    raw = Selection(columns, drop, size).read_for(fitted, source)
+    raw = Selection(columns, drop, size, skip_bad=skip_bad).read_for(fitted, source)
     _finish(to, Result(fitted.reconstruct(raw), None, raw.extra, raw.row_names), "rows")
 
 

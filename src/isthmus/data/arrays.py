@@ -11,7 +11,8 @@ import torch
 from scipy import sparse
 
 from isthmus.data.checks import as_numbers, refuse_empty, refuse_one_axis, shorten
-from isthmus.data.pictures import Size, is_picture, stack_pictures
+from isthmus.data.photos import as_photos, stacked
+from isthmus.data.pictures import Size, is_picture
 from isthmus.data.raw import Raw
 from isthmus.exceptions import DataError, ParameterError
 
@@ -67,7 +68,10 @@ def from_list(items: Sequence[Any], size: Size = None) -> Raw:
         refuse_empty((0,), origin)
     first = items[0]
     if is_picture(first):
-        return stack_pictures(items, size, [f"item {i}" for i in range(len(items))], origin)
+        odd = next((i for i, item in enumerate(items) if not is_picture(item)), None)
+        if odd is not None:
+            raise DataError(f"{origin} holds PIL images, but item {odd} is a {type(items[odd]).__name__}.")
+        return Raw(stacked(as_photos(items, size=size)), kind="image", origin=origin)
     if size is not None:
         raise ParameterError("size= resizes a folder of pictures or a list of PIL images. Leave it out.")
     if isinstance(first, (str, bytes)):

@@ -11,28 +11,34 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from isthmus.data.checks import listed, shorten
+from isthmus.data.paths import existing
 from isthmus.data.picture_files import (
     Look,
     look_at,
     look_at_array,
     look_at_pil,
-    picture_endings,
+    pictures_in,
     read_pixels,
     to_pil,
     write_photo,
 )
-from isthmus.data.pictures import Size, is_picture, parse_size
-from isthmus.data.readers import existing
-from isthmus.data.readers.folder import endings, pictures_in
+from isthmus.data.pictures import (
+    DAMAGED,
+    DTYPES,
+    Size,
+    channels_of,
+    endings,
+    is_picture,
+    parse_size,
+    refuse_mixed,
+    resized,
+    unified,
+)
 from isthmus.exceptions import DataError
 
 __all__ = ["Photos", "as_photos", "give_back", "write_photo"]
-
-#: From the poorest to the richest.
-_DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,8 @@ def as_photos(X: Any, *, skip_bad: bool = False, size: Size = None) -> Photos:
     Parameters
     ----------
     X : Photos, path, PIL image, array, tensor, or list of paths, PIL images or arrays
-        A path of a picture or of a folder of them, its subfolders included; in a folder .npy files are pictures too.
+        A path of a picture or of a folder of them, its subfolders included; .npy files are pictures, in a folder only
+        where there are no others.
         Arrays are (h, w) or (h, w, c) in a list, else (n, h, w) or (n, h, w, c), of uint8, uint16, bool or floats, in
         which NaN is a missing pixel. Tensors may have their channels first.
     skip_bad : bool, default=False
@@ -157,8 +164,8 @@ def as_photos(X: Any, *, skip_bad: bool = False, size: Size = None) -> Photos:
     return Photos(
         names=tuple(name for name, _, _ in kept),
         sizes=tuple(wanted or look.size for look in looks),
-        channels=max(look.channels for look in looks),
-        dtype=_DTYPES[max(_DTYPES.index(look.dtype) for look in looks)],
+        channels=channels_of([look.channels for look in looks]),
+        dtype=max((look.dtype for look in looks), key=list(DTYPES).index),
         origin=origin,
         skipped=tuple(skipped),
         folder=folder,
@@ -217,17 +224,23 @@ def give_back(arrays: Sequence[np.ndarray], like: Any) -> Any:
     return list(arrays)
 
 
-def resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize (h, w, c) to a height and width by Lanczos' filter, in its own dtype."""
-    if values.shape[:2] == size:
-        return values
-    box = (size[1], size[0])
-    layers = [
-        np.asarray(Image.fromarray(layer.astype(np.float32)).resize(box, Image.Resampling.LANCZOS))
-        for layer in np.moveaxis(values, -1, 0)
-    ]
-    out = np.stack(layers, axis=-1)
-    return out if values.dtype.kind == "f" else np.rint(out).clip(0, np.iinfo(values.dtype).max).astype(values.dtype)
+def stacked(photos: Photos) -> np.ndarray:
+    """Give pictures of one size as one array, (n, h, w) or (n, h, w, c), in the form of the richest.
+
+    Raises
+    ------
+    DataError
+        Where they are of several sizes, or one of them has another number of channels and more than four.
+    """
+    refuse_mixed(photos.sizes, photos.names, photos.origin)
+    channels = 4 if photos.channels == 2 else photos.channels  # two channels are no picture to a network's eyes
+    values = np.empty((len(photos), *photos.sizes[0], channels), photos.dtype)
+    for i, name in enumerate(photos.names):
+        try:
+            values[i] = unified(photos[i], channels, photos.dtype)
+        except DataError as error:
+            raise DataError(f"{name} of {photos.origin} cannot be taken: {error}.") from error
+    return values if channels > 1 else values[..., 0]
 
 
 def _sources(X: Any) -> tuple[list[str], list[Any], str, Path | None]:
@@ -252,9 +265,9 @@ def _sources(X: Any) -> tuple[list[str], list[Any], str, Path | None]:
 
 def _of_path(path: Path) -> tuple[list[str], list[Any], str, Path | None]:
     if path.is_dir():
-        files = pictures_in(path, picture_endings())
+        files = pictures_in(path)
         return [file.relative_to(path).as_posix() for file in files], list(files), str(path), path
-    if not path.name.lower().endswith(picture_endings()):
+    if not path.name.lower().endswith((*endings(), ".npy")):
         raise DataError(
             f"Cannot tell by its ending that {path} is a picture. Pictures end in .png, .jpg, .tif, .npy, ..."
         )
@@ -301,7 +314,7 @@ def _checked(source: Any, name: str, origin: str, whole: bool) -> Look:
         if isinstance(source, Path):
             raise
         raise DataError(f"{name} of {origin} cannot be taken: {error}.") from error
-    except (OSError, ValueError, SyntaxError) as error:  # a PIL image whose file is gone or cut off
+    except DAMAGED as error:  # a PIL image whose file is gone or cut off
         raise DataError(f"{name} of {origin} cannot be read: {error}.") from error
     if whole or not isinstance(source, Path):
         values = read_pixels(source) if isinstance(source, Path) else look.read()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import tifffile
@@ -15,17 +17,19 @@ from PIL import Image
 
 from isthmus.data import deep_png
 from isthmus.data.pictures import (
+    DAMAGED,
     FORMS,
     ORIENTATION,
+    damaged,
+    endings,
+    form_of,
     frames_said,
-    heading,
     is_picture,
-    own_form_of,
+    pixels_of,
     refuse_frames,
-    to_array,
     upright,
+    upright_size,
 )
-from isthmus.data.readers.folder import DAMAGED, damaged, endings
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.storage.atomic import StrPath, write_bytes
 
@@ -54,9 +58,31 @@ class Look(NamedTuple):
     read: Callable[[], np.ndarray]
 
 
-def picture_endings() -> tuple[str, ...]:
-    """Give the endings of the files that are taken as pictures."""
-    return (*endings(), ".npy")
+def pictures_in(folder: Path) -> list[Path]:
+    """Pictures below a folder, sorted, or .npy files where there are no others; hidden ones are left out."""
+    found: list[Path] = []
+    arrays: list[Path] = []
+    others: Counter[str] = Counter()
+    for place, subfolders, names in os.walk(folder, onerror=_unreadable):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in names:
+            if name.startswith("."):
+                continue
+            if name.lower().endswith(endings()):
+                found.append(Path(place, name))
+            elif name.lower().endswith(".npy"):
+                arrays.append(Path(place, name))
+            else:
+                others[Path(name).suffix or name] += 1
+    if not found and not arrays:
+        there = ", ".join(f"{count} {ending}" for ending, count in others.most_common(5)) or "nothing"
+        raise DataError(f"The folder {folder} has no pictures. It holds {there}. Pictures end in .png, .jpg, .tif, ...")
+    return sorted(found or arrays)
+
+
+def _unreadable(error: OSError) -> NoReturn:
+    """Refuse a folder that the system does not let be read; `os.walk` would pass over it in silence."""
+    raise DataError(f"Cannot read the folder {error.filename}: {error.strerror}.") from error
 
 
 def look_at(path: Path) -> Look:
@@ -89,7 +115,7 @@ def _look(path: Path) -> Look:
         head = deep_png.header(path)
         if head is None or head.depth < 16 or head.colour == deep_png.COLOUR_TYPES[1]:
             return look_at_pil(picture, lambda: _by_pillow(path))
-        _, size = heading(picture)
+        size = upright_size(picture)
         turned = picture.getexif().get(ORIENTATION, 1)
         channels = deep_png.CHANNELS[head.colour] + ("transparency" in picture.info)
         return Look(size, channels, np.dtype(np.uint16), lambda: upright(deep_png.read(path), turned))
@@ -98,9 +124,8 @@ def _look(path: Path) -> Look:
 def look_at_pil(picture: Image.Image, read: Callable[[], np.ndarray] | None = None) -> Look:
     """Give the heading of a PIL image, and how it is read unless that is said."""
     refuse_frames(picture)
-    _, size = heading(picture)
-    dtype, channels = FORMS[own_form_of(picture)]
-    return Look(size, channels, np.dtype(dtype), read or (lambda: _pixels_of(picture)))
+    dtype, channels = FORMS[form_of(picture)]
+    return Look(upright_size(picture), channels, np.dtype(dtype), read or (lambda: pixels_of(picture)))
 
 
 def look_at_array(values: np.ndarray) -> Look:
@@ -135,12 +160,7 @@ def own_dtype(values: np.ndarray) -> np.ndarray:
 
 def _by_pillow(path: Path) -> np.ndarray:
     with Image.open(path) as picture:
-        return _pixels_of(picture)
-
-
-def _pixels_of(picture: Image.Image) -> np.ndarray:
-    values = to_array(picture, own_form_of(picture), None)
-    return values if values.ndim == 3 else values[..., None]
+        return pixels_of(picture)
 
 
 def _look_at_tiff(path: Path) -> Look | None:

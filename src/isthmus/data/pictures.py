@@ -1,9 +1,11 @@
-"""PIL images of one size to an array of pictures, whatever their modes."""
+"""What pictures are made of: PIL images to pixels of their own form, and pixels to the form and size of a set."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,11 @@ from PIL import Image, ImageOps
 from PIL.ExifTags import Base
 from PIL.TiffImagePlugin import TiffImageFile
 
-from isthmus.data.raw import Raw
 from isthmus.exceptions import DataError, ParameterError
 
 Size = tuple[int, int] | Sequence[int] | int | None
 
-#: What a set of pictures is converted to, by the richest of its modes, and its dtype and channels.
+#: Form of a picture in which nothing of it is lost, and its dtype and channels.
 GREY, DEEP, FLOAT, GREY_ALPHA, RGB, RGBA = "L", "I;16", "F", "LA", "RGB", "RGBA"
 FORMS: dict[str, tuple[type, int]] = {
     GREY: (np.uint8, 1),
@@ -26,8 +27,28 @@ FORMS: dict[str, tuple[type, int]] = {
     RGB: (np.uint8, 3),
     RGBA: (np.uint8, 4),
 }
+#: From the poorest to the richest, and what stands for opaque in each.
+DTYPES = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
 #: Tag of EXIF that says how a camera was held; from 5 on the sides are swapped.
 ORIENTATION = 0x0112
+#: What PIL raises for files that are no pictures, damaged, cut off or of an absurd size.
+DAMAGED = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+
+
+@cache
+def endings() -> tuple[str, ...]:
+    """Give the endings of the formats that PIL reads."""
+    Image.init()
+    return tuple(sorted(ending for ending, form in Image.registered_extensions().items() if form in Image.OPEN))
+
+
+def damaged(file: Path, error: BaseException) -> DataError:
+    """Say which picture cannot be read, and why."""
+    if isinstance(error, DataError):  # it is whole, but not what is expected
+        return DataError(f"The picture {file} cannot be taken: {error}.")
+    if isinstance(error, PermissionError):
+        return DataError(f"Cannot read the picture {file}: {error.strerror or error}. Change its permissions.")
+    return DataError(f"The picture {file} cannot be read: it is damaged, cut off or no picture ({error}).")
 
 
 def is_picture(x: Any) -> bool:
@@ -52,28 +73,13 @@ def parse_size(size: Size) -> tuple[int, int] | None:
 def form_of(picture: Image.Image) -> str:
     """Which form a picture needs so that nothing of it is lost."""
     mode = picture.mode
-    if "transparency" in picture.info or mode in ("RGBA", "LA", "La", "PA", "RGBa"):
-        return RGBA
-    if mode in ("1", "L"):
-        return GREY
     if mode.startswith("I;16") or (mode == "I" and picture.format == "PNG"):  # PNG has at most 16 bits
         return DEEP
-    return {"F": FLOAT, "I": FLOAT}.get(mode, RGB)
-
-
-def richest(forms: Iterable[str]) -> str:
-    """Form that all pictures of a set can be given in."""
-    found = set(forms)
-    if found & {RGB, RGBA}:
-        return RGBA if RGBA in found else RGB
-    return FLOAT if FLOAT in found else DEEP if DEEP in found else GREY
-
-
-def own_form_of(picture: Image.Image) -> str:
-    """Form of a picture that need not be that of others: grey with opacity stays grey."""
-    if picture.mode in ("LA", "La") or (picture.mode in ("1", "L") and "transparency" in picture.info):
+    if mode in ("LA", "La") or (mode in ("1", "L") and "transparency" in picture.info):
         return GREY_ALPHA
-    return DEEP if picture.mode.startswith("I;16") else form_of(picture)
+    if "transparency" in picture.info or mode in ("RGBA", "PA", "RGBa"):
+        return RGBA
+    return {"1": GREY, "L": GREY, "F": FLOAT, "I": FLOAT}.get(mode, RGB)
 
 
 def refuse_frames(picture: Image.Image) -> None:
@@ -100,14 +106,14 @@ def upright(values: np.ndarray, orientation: int) -> np.ndarray:
     return values[:, ::-1] if orientation in (2, 3, 6, 7) else values
 
 
-def heading(picture: Image.Image) -> tuple[str, tuple[int, int]]:
-    """Form and (height, width) of a picture as it is to be seen, from its header alone."""
+def upright_size(picture: Image.Image) -> tuple[int, int]:
+    """Height and width of a picture as it is to be seen, from its header alone."""
     width, height = picture.size
     if picture.getexif().get(ORIENTATION, 1) >= 5:
         if isinstance(picture, TiffImageFile):  # from some version of Pillow on, its size is the upright one already
             width, height = picture.tag_v2[Base.ImageWidth], picture.tag_v2[Base.ImageLength]
         width, height = height, width
-    return form_of(picture), (height, width)
+    return height, width
 
 
 def refuse_mixed(sizes: Sequence[tuple[int, int]], names: Sequence[str], origin: str) -> None:
@@ -127,39 +133,51 @@ def _said(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]} (height x width)"
 
 
-def to_array(picture: Image.Image, form: str, size: tuple[int, int] | None) -> np.ndarray:
-    """Give one picture upright, in a form and size: (h, w) or (h, w, c)."""
-    own = form_of(picture)
+def pixels_of(picture: Image.Image) -> np.ndarray:
+    """Give a PIL image upright, in its own form: (h, w, c)."""
+    form = form_of(picture)
     picture = ImageOps.exif_transpose(picture)
-    if own in (DEEP, FLOAT):
-        values = np.asarray(picture)
-        if form in (RGB, RGBA):  # 16 bits of grey among 8-bit colours: the upper 8 of them
-            grey = (values >> 8 if own == DEEP else values).clip(0, 255).astype(np.uint8)
-            picture = Image.fromarray(grey).convert(form)
-        elif size is not None:
-            picture = Image.fromarray(values.astype(np.float32))
-        else:
-            return values.astype(FORMS[form][0])
-    elif form in (DEEP, FLOAT):
-        scale = 257 if form == DEEP else 1  # 255 * 257 = 65535
-        picture = Image.fromarray(np.asarray(picture.convert("L"), dtype=np.float32) * scale)
-    else:
-        picture = picture.convert(form)
-    if size is not None and picture.size != (size[1], size[0]):
-        picture = picture.resize((size[1], size[0]), Image.Resampling.LANCZOS)
-    values = np.asarray(picture)
-    return values if form != DEEP else np.rint(values).clip(0, 65535).astype(np.uint16)
+    values = np.asarray(picture if form in (DEEP, FLOAT) else picture.convert(form))
+    return values.astype(FORMS[form][0], copy=False).reshape(*values.shape[:2], FORMS[form][1])
 
 
-def stack_pictures(pictures: Sequence[Any], size: Size, names: Sequence[str], origin: str) -> Raw:
-    """Take PIL images in memory as pictures of one size and form."""
-    wanted = parse_size(size)
-    odd = next((i for i, picture in enumerate(pictures) if not is_picture(picture)), None)
-    if odd is not None:
-        raise DataError(f"{origin} holds PIL images, but {names[odd]} is a {type(pictures[odd]).__name__}.")
-    forms, sizes = zip(*(heading(picture) for picture in pictures), strict=True)
-    if wanted is None:
-        refuse_mixed(sizes, names, origin)
-    form = richest(forms)
-    values = np.stack([to_array(picture, form, wanted) for picture in pictures])
-    return Raw(values, kind="image", origin=origin)
+def channels_of(counts: Sequence[int]) -> int:
+    """Channels that pictures of so many channels can all be given in: of the richest, with opacity where one has it."""
+    found = set(counts)
+    most = max(found)
+    return 4 if most == 3 and 2 in found else most
+
+
+def unified(values: np.ndarray, channels: int, dtype: np.dtype) -> np.ndarray:
+    """Give pixels (h, w, c) in a richer form: grey as colours, opaque where no opacity is given, bytes as 16 bits."""
+    own = values.shape[2]
+    opaque = DTYPES[values.dtype]
+    if own != channels:
+        if max(own, channels) > 4:
+            raise DataError(
+                f"it has {own} channels, while others of the set have {channels}: pictures of more than 4 channels go "
+                "only with their like"
+            )
+        colours = values[..., : own - 1 if own in (2, 4) else own]
+        if channels > 2:
+            colours = np.broadcast_to(colours, (*values.shape[:2], 3))
+        alpha = values[..., own - 1 :] if own in (2, 4) else np.full_like(values[..., :1], opaque)
+        values = np.concatenate([colours, alpha], axis=2) if channels in (2, 4) else colours
+    if dtype == np.uint16 and values.dtype == np.uint8:
+        return values.astype(np.uint16) * np.uint16(257)  # 255 * 257 = 65535
+    return values.astype(dtype, copy=False)
+
+
+def resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize (h, w, c) to a height and width by Lanczos' filter, in its own dtype."""
+    if values.shape[:2] == size:
+        return values
+    box = (size[1], size[0])
+    if values.dtype == np.uint8 and values.shape[2] in (2, 3, 4):  # at once, so that opacity weighs the colours
+        return np.asarray(Image.fromarray(values).resize(box, Image.Resampling.LANCZOS))
+    layers = [
+        np.asarray(Image.fromarray(layer.astype(np.float32)).resize(box, Image.Resampling.LANCZOS))
+        for layer in np.moveaxis(values, -1, 0)
+    ]
+    out = np.stack(layers, axis=-1)
+    return out if values.dtype.kind == "f" else np.rint(out).clip(0, DTYPES[values.dtype]).astype(values.dtype)

@@ -9,6 +9,8 @@ from isthmus.evaluation.latent_pictures import explanation_figure
 from isthmus.evaluation.page import report
 from isthmus.evaluation.prefixes import PrefixCurve, prefix_curve
 from isthmus.evaluation.privacy import Privacy, privacy
+from isthmus.evaluation.quality import psnr, ssim
+from isthmus.evaluation.restored import before_after, hole
 from isthmus.evaluation.sparsity import SparseFigures, Sparsity, sparsity_figures
 from isthmus.evaluation.synthesis import Synthesis, compare_made, synthesis_report
 from isthmus.evaluation.usefulness import Usefulness, usefulness
@@ -26,19 +28,23 @@ __all__ = [
     "Synthesis",
     "Usefulness",
     "advice",
+    "before_after",
     "compare",
     "compare_made",
     "dci",
     "disentanglement",
     "explanation_figure",
     "fidelity",
+    "hole",
     "match_directions",
     "mutual_information_gap",
     "prefix_curve",
     "privacy",
+    "psnr",
     "report",
     "sap",
     "sparsity_figures",
+    "ssim",
     "synthesis_report",
     "usefulness",
 ]

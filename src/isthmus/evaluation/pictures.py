@@ -77,21 +77,23 @@ def spread_rows(seen: Evidence, n: int) -> np.ndarray:
 
 
 def brightness(seen: Evidence) -> tuple[float, float]:
-    """Values shown as black and white: of bytes 0 and 255, of shares 0 and 1, else the extremes seen."""
-    dtype = np.dtype(seen.raw.values.dtype)
+    """Values shown as black and white in the pictures of a set."""
     low = float(np.min(seen.measured.own.low))
     high = float(np.max(seen.measured.own.high))
-    if (
-        # Bytes that do not use their range, such as digits from 0 to 16, would all be black.
-        dtype == np.uint8 and high > 100
-    ):  # else the bytes do not use their range, as digits from 0 to 16 do not
+    return shown_range(np.dtype(seen.raw.values.dtype), low, high)
+
+
+def shown_range(dtype: np.dtype, low: float, high: float) -> tuple[float, float]:
+    """Values shown as black and white: of bytes 0 and 255, of shares 0 and 1, else the extremes given."""
+    # Bytes that do not use their range, such as digits from 0 to 16, would all be black.
+    if dtype == np.uint8 and high > 100:
         return 0.0, 255.0
     if dtype.kind == "f" and low >= 0 and high <= 1:
         return 0.0, 1.0
     return (low, high) if np.isfinite(low) and high > low else (min(low, 0.0), max(low, 0.0) + 1.0)
 
 
-def picture(values: np.ndarray, known: np.ndarray, low: float, high: float) -> str:
+def picture(values: np.ndarray, known: np.ndarray, low: float, high: float, most: int = MOST_PIXELS) -> str:
     """One image as a PNG data address.
 
     Parameters
@@ -102,30 +104,32 @@ def picture(values: np.ndarray, known: np.ndarray, low: float, high: float) -> s
         A pixel with any missing channel is shown as checks.
     low, high : float
         Values shown as black and as white.
+    most : int
+        No side is shown with more pixels.
     """
     scaled = np.clip((np.nan_to_num(values) - low) / (high - low), 0, 1)
     if len(scaled) not in (3, 4):
         scaled = np.repeat(scaled.mean(axis=0, keepdims=True), 3, axis=0)
     pixels = (np.moveaxis(scaled, 0, -1) * 255).round().astype(np.uint8)
-    return _png(pixels, np.all(known, axis=0))
+    return _png(pixels, np.all(known, axis=0), most)
 
 
-def heat(values: np.ndarray, known: np.ndarray, highest: float) -> str:
+def heat(values: np.ndarray, known: np.ndarray, highest: float, most: int = MOST_PIXELS) -> str:
     """Sizes of differences, shape (h, w), as a PNG data address: black (none) to light yellow (`highest`)."""
     place = np.clip(np.nan_to_num(values) / highest, 0, 1) * (len(HEAT) - 1)
     low = np.minimum(place.astype(int), len(HEAT) - 2)
     pixels = HEAT[low] + (HEAT[low + 1] - HEAT[low]) * (place - low)[..., None]
-    return _png(pixels.round().astype(np.uint8), known)
+    return _png(pixels.round().astype(np.uint8), known, most)
 
 
-def _png(pixels: np.ndarray, known: np.ndarray) -> str:
+def _png(pixels: np.ndarray, known: np.ndarray, most: int) -> str:
     if not known.all():
         rows, cols = np.nonzero(~known)
         pixels = pixels.copy()
         pixels[rows, cols, :3] = MISSING[(rows + cols) % 2]
         pixels[rows, cols, 3:] = 255
     image = Image.fromarray(pixels)
-    image.thumbnail((MOST_PIXELS, MOST_PIXELS), Image.Resampling.BOX)
+    image.thumbnail((most, most), Image.Resampling.BOX)
     out = io.BytesIO()
     image.save(out, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from isthmus.data import as_raw, read
+from isthmus.data.photos import write_photo
 from isthmus.exceptions import DataError, ParameterError
 
 RNG = np.random.default_rng(0)
@@ -78,8 +79,9 @@ def test_sixteen_bits_are_kept(tmp_path):
     np.testing.assert_array_equal(raw.values[0], deep)
     save(tmp_path, b=GREY)  # 8 bits among them fill the same range
     np.testing.assert_array_equal(read(tmp_path).values[1], GREY.astype(np.uint16) * 257)
-    save(tmp_path, c=COLOUR)  # and colours bring all to 8 bits
-    np.testing.assert_array_equal(read(tmp_path).values[0], np.repeat((deep >> 8)[..., None], 3, axis=2))
+    save(tmp_path, c=COLOUR)  # and among colours they are grey colours of 16 bits
+    np.testing.assert_array_equal(read(tmp_path).values[0], np.repeat(deep[..., None], 3, axis=2))
+    np.testing.assert_array_equal(read(tmp_path).values[2], COLOUR.astype(np.uint16) * 257)
 
 
 def test_floats_are_kept(tmp_path):
@@ -148,6 +150,36 @@ def test_cut_off(tmp_path, suffix, share):
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(DataError, match=rf"b\.{suffix} cannot be read: it is damaged, cut off or no picture"):
+        read(tmp_path)
+
+
+def test_bad_pictures_are_left_out_only_where_it_is_said(tmp_path):
+    save(tmp_path, a=GREY, c=GREY // 2)
+    frames = [Image.fromarray(GREY), Image.fromarray(GREY // 3)]
+    frames[0].save(tmp_path / "d.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(DataError, match=r"d\.gif cannot be taken: it holds 2 frames"):
+        read(tmp_path)
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:-30])
+    with pytest.warns(UserWarning, match=r"2 of 4 pictures were left out.*b\.png cannot be read.*d\.gif"):
+        raw = read(tmp_path, skip_bad=True)
+    assert raw.row_names == ("a.png", "c.png")
+    np.testing.assert_array_equal(raw.values, [GREY, GREY // 2])
+    np.save(tmp_path / "x.npy", GREY)
+    with pytest.raises(ParameterError, match=r"skip_bad= leaves out damaged pictures, but x\.npy is none"):
+        read(tmp_path / "x.npy", skip_bad=True)
+
+
+def test_pictures_of_one_pixel(tmp_path):
+    save(tmp_path, a=np.full((1, 1), 7, np.uint8))
+    np.testing.assert_array_equal(read(tmp_path).values, [[[7]]])
+
+
+def test_many_channels(tmp_path):
+    cube = RNG.integers(0, 65536, (6, 5, 7)).astype(np.uint16)
+    write_photo(tmp_path / "a.tif", cube)
+    np.testing.assert_array_equal(read(tmp_path).values, [cube])
+    save(tmp_path, b=COLOUR)
+    with pytest.raises(DataError, match=r"b\.png of .* it has 3 channels, while others of the set have 7"):
         read(tmp_path)
 
 

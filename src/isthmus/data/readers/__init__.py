@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -11,11 +10,12 @@ from typing import Any
 
 from isthmus.data.frames import Asked, Names
 from isthmus.data.kinds import arrange, check_kind
-from isthmus.data.pictures import Size, parse_size
+from isthmus.data.paths import existing
+from isthmus.data.pictures import Size, endings, parse_size
 from isthmus.data.raw import Raw, Schema
 from isthmus.data.readers.columnar import read_feather, read_parquet
 from isthmus.data.readers.delimited import read_delimited, read_stdin
-from isthmus.data.readers.folder import endings, read_folder, read_picture
+from isthmus.data.readers.folder import read_folder, read_picture
 from isthmus.data.readers.idx import read_idx
 from isthmus.data.readers.numpy_files import read_npy, read_npz
 from isthmus.exceptions import DataError, ParameterError
@@ -49,6 +49,7 @@ def read(
     *,
     kind: str = "auto",
     size: Size = None,
+    skip_bad: bool = False,
     columns: Names = None,
     drop: Names = None,
     schema: Mapping[str, Any] | None = None,
@@ -67,6 +68,8 @@ def read(
         Kind of the data; by default files with columns are tables, and the others are taken by their shape.
     size : int or (int, int), optional
         Height and width to resize pictures to.
+    skip_bad : bool, default=False
+        Leave out pictures of a folder that are damaged or animated, with a warning that names them.
     columns, drop : str or sequence of str, optional
         Columns to keep, columns to set aside; those not kept lie in `Raw.extra`.
     schema : mapping, optional
@@ -98,14 +101,15 @@ def read(
     check_kind(kind)
     wanted, asked = parse_size(size), Asked(columns, drop, schema, None if like is None else like.columns)
     if str(source) == "-":
-        _only_pictures_resize(wanted, "standard input")
+        _only_for_pictures(wanted, skip_bad, "standard input")
         return arrange(read_stdin(asked), kind)
     path = existing(source)
     name = path.name.lower()
     if path.is_dir() or name.endswith(endings()):
         _only_tables_have_columns(asked, path)
-        return arrange(read_folder(path, wanted) if path.is_dir() else read_picture(path, wanted), kind)
-    _only_pictures_resize(wanted, path.name)
+        raw = read_folder(path, wanted, skip_bad) if path.is_dir() else read_picture(path, wanted)
+        return arrange(raw, kind)
+    _only_for_pictures(wanted, skip_bad, path.name)
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty (0 bytes).")
     for ending, table in TABLES.items():
@@ -119,18 +123,6 @@ def read(
     raise DataError(f"Cannot tell the format of {path} by its ending. Known are {known}, pictures and folders of them.")
 
 
-def existing(source: str | os.PathLike[str]) -> Path:
-    """Give the path of a source that is there."""
-    path = Path(source).expanduser()
-    try:
-        there = path.exists()
-    except (OSError, ValueError) as error:  # a name that no file can have, a folder that may not be searched
-        raise DataError(f"Cannot read {path}: {error}.") from error
-    if not there:
-        raise DataError(_no_such_file(path))
-    return path
-
-
 def _guarded(act: Callable[[], Raw], path: Path) -> Raw:
     """Say which file the system could not read."""
     try:
@@ -141,19 +133,12 @@ def _guarded(act: Callable[[], Raw], path: Path) -> Raw:
         raise DataError(f"Cannot read {path}: {error.strerror or error}.") from error
 
 
-def _no_such_file(path: Path) -> str:
-    """Say that there is no such file, and which there are of nearly that name."""
-    message = f"There is no file or folder {path}."
-    if not path.parent.is_dir():
-        return f"{message} Its folder {path.parent} does not exist either."
-    close = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=3)
-    return f"{message} Did you mean {' or '.join(close)}?" if close else message
-
-
-def _only_pictures_resize(size: tuple[int, int] | None, name: str) -> None:
-    """Refuse a size for what holds no pictures."""
+def _only_for_pictures(size: tuple[int, int] | None, skip_bad: bool, name: str) -> None:
+    """Refuse what is said of pictures for what holds none."""
     if size is not None:
         raise ParameterError(f"size= resizes pictures from files, but {name} is none. Leave it out.")
+    if skip_bad:
+        raise ParameterError(f"skip_bad= leaves out damaged pictures, but {name} is none. Leave it out.")
 
 
 def _only_tables_have_columns(asked: Asked, path: Path) -> None:

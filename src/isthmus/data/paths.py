@@ -1,0 +1,30 @@
+"""The path of a source that is there, or a message that helps to find it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+from isthmus.exceptions import DataError
+
+
+def existing(source: str | os.PathLike[str]) -> Path:
+    """Give the path of a source that is there."""
+    path = Path(source).expanduser()
+    try:
+        there = path.exists()
+    except (OSError, ValueError) as error:  # a name that no file can have, a folder that may not be searched
+        raise DataError(f"Cannot read {path}: {error}.") from error
+    if not there:
+        raise DataError(_no_such_file(path))
+    return path
+
+
+def _no_such_file(path: Path) -> str:
+    """Say that there is no such file, and which there are of nearly that name."""
+    message = f"There is no file or folder {path}."
+    if not path.parent.is_dir():
+        return f"{message} Its folder {path.parent} does not exist either."
+    close = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=3)
+    return f"{message} Did you mean {' or '.join(close)}?" if close else message
