@@ -35,3 +35,34 @@ def write_photos(folder: Path, n: int = 30, side: int = 12) -> Path:
         place = folder / "more" if i % 3 == 0 else folder
         Image.fromarray(values.astype(np.uint8)).save(place / f"photo{i:02}.{'bmp' if i % 2 else 'png'}")
     return folder
+
+
+def scene(h: int = 40, w: int = 48, seed: int = 0) -> np.ndarray:
+    """Give a smooth colour picture with an edge."""
+    y, x = np.mgrid[:h, :w] / 30.0
+    rng = np.random.default_rng(seed)
+    layers = [127 + 80 * np.sin(rng.uniform(0.5, 2) * x + rng.uniform(0.5, 2) * y + i) for i in range(3)]
+    return (np.stack(layers, -1) + 40.0 * (x + y > 1)[..., None]).clip(0, 255).astype(np.uint8)
+
+
+def write_mending(folder: Path) -> None:
+    """Write pictures to be cleaned and to be filled, and what they are learnt from."""
+    rng = np.random.default_rng(0)
+    mask = np.zeros((40, 48), np.uint8)
+    mask[10:20, 15:30] = 255
+    for place in ("noisy", "good-photos", "scans", "damaged", "masks", "whole-photos"):
+        (folder / place).mkdir()
+        for i in range(2):
+            values = scene(seed=i)
+            if place in ("noisy", "scans"):
+                values = (values + rng.normal(0, 25, values.shape)).clip(0, 255).astype(np.uint8)
+            if place == "damaged":
+                values = np.where(mask[..., None] > 0, 0, values).astype(np.uint8)
+            Image.fromarray(mask if place == "masks" else values).save(folder / place / f"{i}.png")
+    Image.fromarray(scene(seed=3)).save(folder / "photo.png")
+    Image.fromarray(mask).save(folder / "mask.png")
+    marked = scene(seed=4)
+    marked[mask > 0] = (255, 0, 0)
+    Image.fromarray(marked).save(folder / "scan.png")
+    noisy = (scene(seed=5) + rng.normal(0, 25, (40, 48, 3))).clip(0, 255).astype(np.uint8)
+    Image.fromarray(noisy).save(folder / "noisy.png")

@@ -15,7 +15,7 @@ import time
 import numpy as np
 import pytest
 import typer
-from cli_files import write_people, write_photos
+from cli_files import write_mending, write_people, write_photos
 
 import isthmus
 from isthmus.cli import main
@@ -109,6 +109,7 @@ def test_every_example_of_the_help_works(made, tmp_path, monkeypatch, standard_i
     write_people(tmp_path / "people.csv")
     shutil.copy(made / "new.csv", tmp_path / "new.csv")
     write_photos(tmp_path / "photos", side=16)
+    write_mending(tmp_path)
     monkeypatch.chdir(tmp_path)
     to = ["--latent-dim", "2", "--max-epochs", "1", "-q"]
     assert main(["fit", "photos", "--to", "photo-model", *to]) == 0
@@ -127,6 +128,8 @@ def test_every_example_of_the_help_works(made, tmp_path, monkeypatch, standard_i
             words += to
         if words[0] in ("impute", "synthesize") and "--model" not in words:
             words += ["--max-epochs", "1"]
+        if words[0] in ("denoise", "fill") and "--model" not in words:
+            words += ["--max-steps", "2"]
         if words[0] == "evaluate" and not (tmp_path / "model" / "config.json").exists():
             pytest.fail("the examples of fit leave a model")
         assert main(words) == 0, line

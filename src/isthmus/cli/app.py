@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from isthmus._version import __version__
-from isthmus.cli import fitting, imputing, inspecting, kinds, looking, options, scoring, synthesizing, using
+from isthmus.cli import (
+    denoising,
+    filling,
+    fitting,
+    imputing,
+    inspecting,
+    kinds,
+    looking,
+    options,
+    scoring,
+    synthesizing,
+    using,
+)
 from isthmus.cli.console import out
 from isthmus.cli.errors import run_guarded
 
@@ -56,6 +68,8 @@ PANELS = (
     (using, "Use a model"),
     (scoring, "Do a job"),
     (imputing, "Do a job"),
+    (denoising, "Do a job"),
+    (filling, "Do a job"),
     (synthesizing, "Do a job"),
 )
 for module, panel in PANELS:

@@ -57,6 +57,13 @@ def before_after(
     >>> [annotation.text for annotation in figure.layout.annotations]
     ['before, 28.1 dB', 'after, 48.1 dB', 'taken away (9 is the brightest)', 'clean']
     """
+    return _side_by_side(before_after_panels(before, after, clean, data_range), before.shape[1] / before.shape[0])
+
+
+def before_after_panels(
+    before: np.ndarray, after: np.ndarray, clean: np.ndarray | None = None, data_range: float | None = None
+) -> list[tuple[str, str]]:
+    """Captions and PNG data addresses of what `before_after` shows."""
     _same_shape(before=before, after=after, **({} if clean is None else {"clean": clean}))
     low, high = _range(after if clean is None else clean)
     apart = np.abs(_layers(before).astype(np.float64) - _layers(after)).mean(axis=0)
@@ -72,7 +79,7 @@ def before_after(
     ]
     if clean is not None:
         panels.append(("clean", _shown(clean, low, high)))
-    return _side_by_side(panels, before.shape[1] / before.shape[0])
+    return panels
 
 
 def hole(image: np.ndarray, mask: np.ndarray, filled: np.ndarray) -> go.Figure:
@@ -105,6 +112,11 @@ def hole(image: np.ndarray, mask: np.ndarray, filled: np.ndarray) -> go.Figure:
     >>> [annotation.text for annotation in hole(image, mask, image).layout.annotations]
     ['hole, 1% of the pixels', 'filled', 'hole, close by', 'filled, close by']
     """
+    return _side_by_side(hole_panels(image, mask, filled), image.shape[1] / image.shape[0], across=2)
+
+
+def hole_panels(image: np.ndarray, mask: np.ndarray, filled: np.ndarray) -> list[tuple[str, str]]:
+    """Captions and PNG data addresses of what `hole` shows."""
     _same_shape(image=image, filled=filled)
     mask = np.asarray(mask) != 0
     if mask.shape != image.shape[:2] or not mask.any():
@@ -116,13 +128,12 @@ def hole(image: np.ndarray, mask: np.ndarray, filled: np.ndarray) -> go.Figure:
     rows, columns = close_up(mask)
     near = ~mask[rows, columns]
     share = f"{100 * mask.mean():.2g}% of the pixels"
-    panels = [
+    return [
         (f"hole, {share}", _shown(image, low, high, ~mask)),
         ("filled", _shown(filled, low, high)),
         ("hole, close by", _shown(image[rows, columns], low, high, near)),
         ("filled, close by", _shown(filled[rows, columns], low, high)),
     ]
-    return _side_by_side(panels, image.shape[1] / image.shape[0], across=2)
 
 
 def close_up(mask: np.ndarray) -> tuple[slice, slice]:

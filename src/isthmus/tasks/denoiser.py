@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
@@ -16,12 +15,13 @@ from isthmus.data.photos import Photos, as_photos, give_back, looks_like_photos
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.tasks.base import Learnt, Task
 from isthmus.tasks.channels import apart, channelwise
-from isthmus.tasks.denoising_parts.learning import RATE, STEPS, learn_items, learn_rows
-from isthmus.tasks.denoising_parts.noises import NOISES, level_range
+from isthmus.tasks.denoising_parts.learning import STEPS, default_rate, learn_items, learn_rows
+from isthmus.tasks.denoising_parts.noises import NOISES, checked_levels, level_range
 from isthmus.tasks.denoising_parts.restorer import CLEAN, NOISY, PAIRS, Restorer, finite
 from isthmus.tasks.denoising_parts.rows import RowRestorer, numbers_of, prepared_rows
 from isthmus.tasks.items import Pictures, Signals, check_pairs
 from isthmus.tasks.pixel_network import held_out
+from isthmus.tasks.pixels import Pixels
 from isthmus.tasks.scheduling import schedule_for
 from isthmus.training.callbacks import ProgressBar
 from isthmus.training.devices import choose_device, choose_restoring_precision
@@ -205,7 +205,7 @@ class Denoiser(TransformerMixin, Task):
             )
         if self.context and kind != "image":
             raise ParameterError("Denoiser: context= is for pictures of a film; leave it 0.")
-        levels = self._levels()
+        levels = checked_levels(self.noise, self.level)
         (self._fit_items if kind in ("image", "sequence") else self._fit_rows)(kind, X, y, levels)
         return self
 
@@ -248,8 +248,7 @@ class Denoiser(TransformerMixin, Task):
 
     def clean_array(self, values: np.ndarray, name: str = "the picture") -> np.ndarray:
         """Clean one picture (h, w, c), without opacity; with its neighbours in a film (h, w, (2 context + 1) c)."""
-        restorer = self._restorer
-        assert isinstance(restorer, Restorer)
+        restorer = self._of_items()
         restorer.pixels.check_units(values, name)
         channels = restorer.pixels.channels
         if not self.context:
@@ -261,11 +260,25 @@ class Denoiser(TransformerMixin, Task):
             )
         return restorer.apply(values, self._precision)
 
+    def with_noise(self, values: np.ndarray, seed: int = 0) -> np.ndarray:
+        """Add the noise learnt to a clean picture (h, w, c), of the level in the middle of the range: float32."""
+        restorer = self._of_items()
+        return channelwise(values, restorer.pixels.channels, lambda v: restorer.noisy(v, seed), "the picture")
+
+    @property
+    def pixels_(self) -> Pixels:
+        """Channels and range of the pictures or signals fitted on."""
+        return self._of_items().pixels
+
+    def _of_items(self) -> Restorer:
+        check_is_fitted(self)
+        assert isinstance(self._restorer, Restorer)
+        return self._restorer
+
     # --- Parts
 
     def _clean_signal(self, signals: Signals, i: int) -> np.ndarray:
-        restorer = self._restorer
-        assert isinstance(restorer, Restorer)
+        restorer = self._of_items()
         if signals.channels != restorer.pixels.channels:
             fitted = restorer.pixels.channels
             raise DataError(f"{signals.name(i)} has {signals.channels} channels, but those fitted on had {fitted}.")
@@ -276,15 +289,6 @@ class Denoiser(TransformerMixin, Task):
             return self.kind
         return "image" if looks_like_photos(X) else as_raw(X).kind
 
-    def _levels(self) -> tuple[float, float] | None:
-        noise, levels = NOISES[self.noise], level_range(self.level)
-        if levels is not None and not (noise.lowest <= levels[0] and levels[1] <= noise.highest):
-            raise ParameterError(
-                f"Denoiser: level={self.level!r} cannot be used with noise={self.noise!r}: levels are {noise.words}, "
-                f"from {noise.lowest:g}{'' if math.isinf(noise.highest) else f' to {noise.highest:g}'}."
-            )
-        return levels
-
     def _schedule(self, kind: str, batch: int, seed: int, what: dict[str, Any]) -> Schedule:
         own = {name: str(value) for name, value in self.get_params(deep=False).items() if name not in NOT_OF_THE_RUN}
         return schedule_for(
@@ -292,7 +296,7 @@ class Denoiser(TransformerMixin, Task):
             self.max_steps,
             self.max_minutes,
             batch=batch,
-            rate=RATE[kind] if self.learning_rate == "auto" else float(self.learning_rate),
+            rate=default_rate(kind, self.learn_from) if self.learning_rate == "auto" else float(self.learning_rate),
             precision=self._precision,
             seed=seed,
             checkpoint=self.checkpoint,

@@ -101,6 +101,11 @@ class Pixels:
             )
 
     @property
+    def data_range(self) -> float:
+        """From black to white, in the units fitted on."""
+        return self.white or self.scale[0]
+
+    @property
     def white(self) -> float | None:
         """White in the units fitted on; None, where these are floats of any range: integers are then in their units."""
         own = np.dtype(self.dtype)

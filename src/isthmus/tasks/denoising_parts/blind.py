@@ -26,6 +26,8 @@ from isthmus.networks.unet import CELL, into_cells, padded
 MOST_FULL = 4
 #: Standard deviation that the network is uncertain by at first, and at least, as a share of the range of the data.
 START, LEAST = 0.1, 1e-3
+#: Largest entry of the covariance's factor off its diagonal, over `START`.
+MOST = 20.0
 
 
 def n_outputs(channels: int) -> int:
@@ -75,7 +77,7 @@ def expected(given: Tensor, found: Tensor, channels: int) -> tuple[Tensor, Tenso
     if channels <= MOST_FULL:
         rows, columns = torch.tril_indices(channels, channels, -1, device=entries.device)
         factor = factor.clone()
-        factor[..., rows, columns] = START * entries[..., channels:]
+        factor[..., rows, columns] = START * entries[..., channels:].clamp(-MOST, MOST)
     return mean, factor @ factor.mT + LEAST**2 * torch.eye(channels, device=entries.device)
 
 
@@ -91,19 +93,20 @@ def surprise(noisy: Tensor, mean: Tensor, covariance: Tensor, spread: Tensor) ->
         Standard deviation of the noise.
     """
     own = torch.eye(mean.shape[-1], device=mean.device) * spread.movedim(1, -1).square()[..., None]
-    factor = torch.linalg.cholesky(covariance + own)
-    error = (noisy.movedim(1, -1) - mean)[..., None]
+    # In 64 bits, as a channel may be all but told by the others; where it fails the loss is not finite, and seen to.
+    factor, _ = torch.linalg.cholesky_ex((covariance + own).double())
+    error = (noisy.movedim(1, -1) - mean)[..., None].double()
     scaled = torch.linalg.solve_triangular(factor, error, upper=False)[..., 0]
     logs = factor.diagonal(dim1=-2, dim2=-1).log()
-    return (scaled.square() / 2 + logs).sum(-1).mean()
+    return (scaled.square() / 2 + logs).sum(-1).mean().to(noisy.dtype)
 
 
 def posterior(noisy: Tensor, mean: Tensor, covariance: Tensor, spread: float) -> Tensor:
     """Mean of the clean pixels given their neighbours and their own noisy values: (n, c, *grid)."""
     own = torch.eye(mean.shape[-1], device=mean.device) * spread**2
     error = (noisy.movedim(1, -1) - mean)[..., None]
-    gain = covariance @ torch.linalg.solve(covariance + own, error)
-    return (mean + gain[..., 0]).movedim(-1, 1)
+    gain = covariance.double() @ torch.linalg.solve((covariance + own).double(), error.double())
+    return (mean + gain[..., 0]).movedim(-1, 1).to(noisy.dtype)
 
 
 def denoised(x: Tensor, find: Callable[[Tensor], Tensor], spread: float) -> Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 #: Side of the patches of pictures, and steps of the windows of signals.
 PATCH, WINDOW = 8, 16
 #: Patches looked at, at most.
-MOST_PATCHES = 40_000
+MOST_PATCHES = 10_000
 
 
 def picture_level(values: np.ndarray) -> float:

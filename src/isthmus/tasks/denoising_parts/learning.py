@@ -18,12 +18,19 @@ from isthmus.training.restoring import Restoring, Schedule
 #: Steps and learning rate by default, by kind of data.
 STEPS = {"image": 3000, "sequence": 2000, "vector": 2000}
 RATE = {"image": 2.5e-3, "sequence": 2.5e-3, "vector": 1e-3}
+#: Share of it where there is nothing clean: a likelihood is learnt, which larger steps upset.
+SHARE_OF_BLIND = 0.4
 #: Steps of a crop of a signal, as a multiple of the side of a crop of a picture.
 LONGER = 4
 
 #: Numbers of the items to learn from, and of those held out.
 Split = tuple[Sequence[int], Sequence[int]]
 History = dict[str, list[float]]
+
+
+def default_rate(kind: str, way: str) -> float:
+    """Learning rate by default."""
+    return RATE[kind] * (SHARE_OF_BLIND if way == NOISY and kind != "vector" else 1.0)
 
 
 def learn_items(

@@ -12,6 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from isthmus.exceptions import ParameterError
+
 #: Adds noise: batch (n, c, *grid) in units in which the range of the data is 1, from -1/2 to 1/2 where it has ends;
 #: levels (n, 1, ...) one an item; and a generator on the device.
 Add = Callable[[Tensor, Tensor, torch.Generator], Tensor]
@@ -118,3 +120,14 @@ def level_range(level: Any) -> tuple[float, float] | None:
         return None
     low, high = float(both[0]), float(both[1])
     return (low, high) if np.isfinite([low, high]).all() and low <= high else None
+
+
+def checked_levels(noise: str, level: Any) -> tuple[float, float] | None:
+    """Give the range of a level, or None for none; refuse what the noise cannot have."""
+    own, levels = NOISES[noise], level_range(level)
+    if levels is not None and not (own.lowest <= levels[0] and levels[1] <= own.highest):
+        raise ParameterError(
+            f"Denoiser: level={level!r} cannot be used with noise={noise!r}: levels are {own.words}, from "
+            f"{own.lowest:g}{'' if np.isinf(own.highest) else f' to {own.highest:g}'}."
+        )
+    return levels

@@ -106,6 +106,13 @@ class Restorer(PixelNetwork):
             clean, x = self._middle(x), self._with_noise(x, generator)
         return (self._middle(x) + apply(x) - clean).square().mean()
 
+    def noisy(self, values: np.ndarray, seed: int) -> np.ndarray:
+        """Add noise of the level in the middle of the range to one clean item (*grid, c): float32, in its units."""
+        x = self.pixels.prepared(self.plane(values)[None])
+        level = torch.full((1,) * x.dim(), sum(self.prepared_levels()) / 2)
+        found = NOISES[self.noise].add(x, level, torch.Generator().manual_seed(seed))
+        return self.pixels.values(found[0], values.astype(np.float32))
+
     def _with_noise(self, x: Tensor, generator: torch.Generator) -> Tensor:
         low, high = self.prepared_levels()
         level = draw_levels(low, high, len(x), x.dim(), generator)

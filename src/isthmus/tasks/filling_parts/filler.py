@@ -20,7 +20,7 @@ WIDTHS = (64, 128, 256, 256, 256)
 #: Weight of the known pixels in the loss, over that of the missing ones.
 REST = 0.1
 #: Squared error, in units in which the range of the data is 1, below which a smooth filling counts as perfect.
-LEAST = 1e-5
+LEAST = 3e-4
 
 
 @dataclass

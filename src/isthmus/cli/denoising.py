@@ -1,0 +1,175 @@
+"""`isthmus denoise`: noise out of pictures, signals and rows."""
+
+# ruff: noqa: PLC0415 - all of these bring torch, which is imported once a command runs
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from isthmus.cli import mending_options as m
+from isthmus.cli import options as o
+from isthmus.cli.console import say
+from isthmus.cli.jobs import check_places, saved
+from isthmus.cli.photos import check_place, names_for, write_photos
+from isthmus.cli.reading import Selection, has_pictures
+from isthmus.cli.tables import print_places
+from isthmus.cli.writing import STANDARD_OUTPUT, Result, check_file, check_rows, write_rows
+from isthmus.exceptions import ParameterError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from isthmus import Denoiser
+    from isthmus.data.photos import Photos
+
+#: Pictures that a report shows.
+SHOWN = 6
+
+
+def denoise(
+    source: m.NoisySource,
+    *,
+    to: m.ToClean,
+    clean: m.CleanData = None,
+    pairs: m.PairedData = None,
+    noise: m.NoiseKind = "gaussian",
+    level: m.NoiseLevel = None,
+    columns: o.Columns = None,
+    drop: o.Drop = None,
+    skip_bad: o.SkipBad = False,
+    kind: o.Kind = "auto",
+    model: o.SavedJob = None,
+    max_steps: m.MaxSteps = "auto",
+    max_minutes: m.MaxMinutes = None,
+    report: o.Report = None,
+    save: o.SaveJob = None,
+    force: o.Force = False,
+    random_state: o.Seed = None,
+    device: o.WorkOn = "auto",
+    verbose: o.Verbose = True,
+    debug: o.Debug = False,
+) -> None:
+    """Take the noise out of SOURCE, by what is learnt from clean data, from pairs, or from SOURCE alone."""
+    if clean is not None and pairs is not None:
+        raise ParameterError("--clean and --pairs exclude each other: give clean data, or what SOURCE is to become.")
+    pictures = has_pictures(source)
+    if pictures:
+        check_place(to, source, force=force)
+    else:
+        check_rows(to, source)
+    if report is not None:
+        check_file(report, (".html", ".htm"), source)
+        if not pictures:
+            raise ParameterError(f"--report shows pictures, but {source} holds none; leave it out.")
+    check_places(model, save, force=force, clean=clean, pairs=pairs)
+    from isthmus import Denoiser
+
+    way = "clean" if clean is not None else "pairs" if pairs is not None else "noisy"
+    denoiser = (
+        saved(model, Denoiser, "denoise", device)
+        if model is not None
+        else Denoiser(
+            noise,
+            level,
+            learn_from=way,
+            kind="image" if pictures else kind,
+            max_steps=max_steps,
+            max_minutes=max_minutes,
+            random_state=random_state,
+            device=device,
+            verbose=int(verbose),
+        )
+    )
+    if pictures:
+        learn, fitted = clean or pairs, model is not None
+        _pictures(denoiser, source, to, learn, skip_bad, report, save, fitted=fitted, verbose=verbose)
+    else:
+        _rows(denoiser, source, to, clean or pairs, Selection(columns, drop), save, fitted=model is not None)
+    if verbose and to != STANDARD_OUTPUT:
+        print_places(cleaned=to, report=report, model=save)
+
+
+COMMANDS = (denoise,)
+EXAMPLES = {
+    "denoise": """Examples:
+
+$ isthmus denoise people.csv -o clean.csv --columns age,height
+
+$ isthmus denoise noisy/ --to clean/ --clean good-photos/ --level 25 --save denoiser
+
+$ isthmus denoise noisy.png --to clean.png --model denoiser
+
+$ isthmus denoise scans/ --to cleaned/ --max-minutes 10 --report report.html""",
+}
+
+
+def _pictures(
+    denoiser: Denoiser,
+    source: str,
+    to: str,
+    learn: str | None,
+    skip_bad: bool,
+    report: str | None,
+    save: str | None,
+    *,
+    fitted: bool,
+    verbose: bool,
+) -> None:
+    from isthmus.data.photos import as_photos
+
+    photos = as_photos(source, skip_bad=skip_bad)
+    taught = None if learn is None else as_photos(learn, skip_bad=skip_bad)
+    mended = None
+    if not fitted:
+        if verbose:
+            said = len(photos if taught is None else taught)
+            say(f"Learning from {said:,} picture{'s' * (said != 1)}. Ctrl-C stops and keeps the best so far.")
+        if denoiser.learn_from == "clean":
+            denoiser.fit(taught)
+            from isthmus.evaluation.mending import judge_denoising
+
+            mended = judge_denoising(denoiser, taught)
+        else:
+            denoiser.fit(photos, taught)
+        if save is not None:
+            denoiser.save(save)
+    shown: list[Any] = []
+    write_photos(to, names_for(photos), _cleaned(denoiser, photos, shown, wanted=report is not None))
+    if report is not None:
+        from isthmus.evaluation.mending import mended_report
+
+        n, way = len(photos), _WAYS[denoiser.learn_from]
+        what = f"{n:,} picture{'s' * (n != 1)} of {photos.origin}, cleaned of {denoiser.noise} noise learnt from {way}."
+        mended_report(report, f"Noise taken out of {photos.origin}", what, shown, mended)
+    if mended is not None:
+        say(mended.verdict())
+
+
+def _cleaned(denoiser: Denoiser, photos: Photos, shown: list[Any], *, wanted: bool) -> Iterator[np.ndarray]:
+    """Clean pictures one by one, and keep what a report shows of some."""
+    from isthmus.evaluation.restored import before_after_panels
+
+    for i in range(len(photos)):
+        found = denoiser.clean_picture(photos, i)
+        if wanted and len(shown) < SHOWN:
+            shown.append((photos.names[i], before_after_panels(photos[i], found)))
+        yield found
+
+
+def _rows(
+    denoiser: Denoiser, source: str, to: str, learn: str | None, selection: Selection, save: str | None, *, fitted: bool
+) -> None:
+    raw = selection.read_for(denoiser, source) if fitted else selection.read(source, denoiser.kind)
+    if not fitted:
+        taught = None if learn is None else selection.read(learn, raw.kind, raw.schema)
+        if denoiser.learn_from == "clean":
+            denoiser.fit(taught)
+        else:
+            denoiser.fit(raw, taught)
+        if save is not None:
+            denoiser.save(save)
+    write_rows(to, Result(denoiser.transform(raw), None, raw.extra, raw.row_names))
+
+
+_WAYS = {"clean": "clean pictures", "pairs": "pairs", "noisy": "these pictures alone"}

@@ -1,0 +1,84 @@
+"""Options of the commands that clean and fill."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from isthmus.cli.options import DATA, MODEL, OUTPUT, TRAINING, _argument, _option, number
+from isthmus.exceptions import ParameterError
+
+
+def level(text: Any) -> Any:
+    """Read a level of noise, or a range of them.
+
+    Examples
+    --------
+    >>> level("25"), level("0-50")
+    (25.0, (0.0, 50.0))
+    """
+    if not isinstance(text, str):
+        return text
+    low, dash, high = text.partition("-")
+    try:
+        return (float(low), float(high)) if dash and low else float(text)
+    except ValueError:
+        raise ParameterError(f"--level {text!r} cannot be used; expected a number, or a range such as 0-50.") from None
+
+
+def colour(text: Any) -> Any:
+    """Read a colour as six hexadecimal digits.
+
+    Examples
+    --------
+    >>> colour("ff0000"), colour("#00ff80")
+    ((255, 0, 0), (0, 255, 128))
+    """
+    if not isinstance(text, str):
+        return text
+    digits = text.removeprefix("#")
+    try:
+        if len(digits) != 6:
+            raise ValueError
+        return tuple(bytes.fromhex(digits))
+    except ValueError:
+        raise ParameterError(
+            f"--colour {text!r} cannot be used; expected red, green and blue as six digits, such as ff0000."
+        ) from None
+
+
+NoisySource = Annotated[
+    str, _argument("SOURCE", "Noisy picture or folder of pictures, or a table of numbers (CSV, Parquet, .npy ...).")
+]
+CleanData = Annotated[
+    str | None, _option(DATA, "Clean data to learn from; noise is added to them.", "CLEAN", "--clean")
+]
+PairedData = Annotated[
+    str | None,
+    _option(DATA, "What SOURCE is to become, in the same order; may have other noise itself.", "PAIRS", "--pairs"),
+]
+NoiseKind = Annotated[str, _option(MODEL, "gaussian, poisson, salt_pepper or jpeg.", "NOISE")]
+NoiseLevel = Annotated[
+    Any,
+    _option(MODEL, "How much noise: a number or a range. gaussian: in grey levels, 25.", "X|LOW-HIGH", parser=level),
+]
+MaxSteps = Annotated[Any, _option(TRAINING, "Training steps.", "N|auto", parser=number)]
+MaxMinutes = Annotated[float | None, _option(TRAINING, "End training after so many minutes.", "MINUTES")]
+ToClean = Annotated[
+    str,
+    _option(OUTPUT, "The result: a folder, a picture's name, or for tables .csv, .parquet ...", "PLACE", "-o", "--to"),
+]
+
+HoledSource = Annotated[str, _argument("SOURCE", "Picture, or folder of pictures.")]
+MaskFile = Annotated[
+    str | None, _option(DATA, "White where something is missing: a picture, or a folder of one each.", "MASK", "--mask")
+]
+MarkColour = Annotated[
+    Any, _option(DATA, "Colour that what is missing was painted over in.", "RRGGBB", "--colour", parser=colour)
+]
+Tolerance = Annotated[
+    float, _option(DATA, "How far the colour may be off, as a share of the range.", "SHARE", min=0.0, max=1.0)
+]
+TrainPictures = Annotated[
+    str | None, _option(DATA, "Whole pictures to learn from; by default what is known of SOURCE.", "FOLDER", "--train")
+]
+ToMended = Annotated[str, _option(OUTPUT, "The result: a folder, or a picture's name.", "PLACE", "-o", "--to")]

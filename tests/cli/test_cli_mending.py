@@ -1,0 +1,119 @@
+"""`denoise` and `fill`: where results go, what is said, what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from cli_files import scene, write_mending, write_people
+from PIL import Image
+
+from isthmus import load
+
+QUICK = ["--max-steps", "3", "--random-state", "0"]
+
+
+@pytest.fixture
+def place(tmp_path):
+    write_mending(tmp_path)
+    return tmp_path
+
+
+def pixels(path):
+    return np.asarray(Image.open(path))
+
+
+def test_a_folder_is_cleaned_and_the_denoiser_kept(place, command):
+    words = ["denoise", place / "noisy", "--to", place / "out", "--clean", place / "good-photos", "--level", "10-30"]
+    code, out, err = command(*words, "--save", place / "model", "--report", place / "r.html", *QUICK)
+    assert code == 0, err
+    assert "non-local means" in err
+    assert str(place / "out") in out
+    assert pixels(place / "out" / "1.png").shape == (40, 48, 3)
+    page = (place / "r.html").read_text()
+    assert "non-local means" in page
+    assert page.count("<img") == 6
+    assert load(place / "model").level == (10.0, 30.0)
+    assert command("denoise", place / "noisy.png", "--to", place / "one.tif", "--model", place / "model")[0] == 0
+    assert pixels(place / "one.tif").shape == (40, 48, 3)
+
+
+def test_pairs_and_noisy_pictures_alone(place, command):
+    asked = ["denoise", place / "noisy", "--to"]
+    assert command(*asked, place / "a", "--pairs", place / "good-photos", *QUICK)[0] == 0
+    assert command(*asked, place / "b", *QUICK)[0] == 0
+    assert (pixels(place / "a" / "0.png") != pixels(place / "b" / "0.png")).any()
+
+
+def test_columns_of_a_table_are_cleaned(tmp_path, command):
+    people = write_people(tmp_path / "people.csv")
+    to = tmp_path / "clean.csv"
+    code, _, err = command("denoise", people, "-o", to, "--columns", "age,height", *QUICK)
+    assert code == 0, err
+    assert list(pd.read_csv(to).columns)[:2] == ["age", "height"]
+    code, _, err = command("denoise", people, "-o", to, "--drop", "name", *QUICK)
+    assert code == 3
+    assert "missing values (NaN)" in err
+
+
+def test_known_pixels_stay_and_holes_are_filled(place, command):
+    code, _, err = command("fill", place / "photo.png", "--mask", place / "mask.png", "--to", place / "f.png", *QUICK)
+    assert code == 0, err
+    assert "smooth filling" in err
+    mask = pixels(place / "mask.png") > 0
+    before, after = pixels(place / "photo.png"), pixels(place / "f.png")
+    assert (before[~mask] == after[~mask]).all()
+    assert (before[mask] != after[mask]).any()
+
+
+def test_what_was_painted_over_is_filled(place, command):
+    words = ["fill", place / "scan.png", "--colour", "#ff0000", "--to", place / "f.png", "--report", place / "r.html"]
+    assert command(*words, *QUICK)[0] == 0
+    after, whole = pixels(place / "f.png"), scene(seed=4)
+    mask = pixels(place / "mask.png") > 0
+    assert np.abs(after[mask].astype(float) - whole[mask]).mean() < 30
+    assert "filled, close by" in (place / "r.html").read_text()
+
+
+def test_a_filler_is_kept(place, command):
+    words = ["fill", place / "damaged", "--mask", place / "masks", "--to"]
+    asked = ["--train", place / "whole-photos", "--save", place / "model", *QUICK]
+    assert command(*words, place / "a", *asked)[0] == 0
+    assert command(*words, place / "b", "--model", place / "model")[0] == 0
+    assert (pixels(place / "a" / "1.png") == pixels(place / "b" / "1.png")).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["denoise", "noisy", "--to", "out.png"], 2, "Give a folder"),
+        (["denoise", "noisy", "--to", "scans"], 4, "is not empty"),
+        (["denoise", "noisy", "--to", "out", "--clean", "scans", "--pairs", "scans"], 2, "exclude each other"),
+        (["denoise", "noisy", "--to", "out", "--level", "much"], 2, "--level 'much'"),
+        (["denoise", "noisy", "--to", "out", "--noise", "snow"], 2, "noise='snow'"),
+        (["denoise", "nothing", "--to", "out.csv"], 3, "nothing"),
+        (["denoise", "cut", "--to", "out"], 3, "cut.png"),
+        (["fill", "photo.png", "--to", "out.png"], 3, "Nothing is missing"),
+        (["fill", "photo.png", "--to", "out.png", "--mask", "small.png"], 3, "mask of the picture's size"),
+        (["fill", "photo.png", "--to", "out.png", "--mask", "white.png"], 3, "every pixel is missing"),
+        (["fill", "photo.png", "--to", "out.png", "--colour", "red"], 2, "--colour 'red'"),
+        (["fill", "people.csv", "--to", "out"], 2, "isthmus impute"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_any_work(place, command, monkeypatch, words, code, message):
+    Image.fromarray(np.zeros((3, 3), np.uint8)).save(place / "small.png")
+    Image.fromarray(np.full((40, 48), 255, np.uint8)).save(place / "white.png")
+    (place / "cut").mkdir()
+    (place / "cut" / "cut.png").write_bytes((place / "noisy.png").read_bytes()[:300])
+    Image.fromarray(scene()).save(place / "cut" / "whole.png")
+    monkeypatch.chdir(place)
+    found, _, err = command(*words, *QUICK)
+    assert found == code, err
+    assert message in err
+    assert "Traceback" not in err
+    assert not (place / "out").exists()
+
+
+def test_damaged_pictures_are_left_out_where_that_is_said(place, command):
+    (place / "noisy" / "cut.png").write_bytes((place / "noisy.png").read_bytes()[:300])
+    code, _, err = command("denoise", place / "noisy", "--to", place / "out", "--skip-bad", *QUICK)
+    assert code == 0, err
+    assert sorted(path.name for path in (place / "out").iterdir()) == ["0.png", "1.png"]
