@@ -79,3 +79,24 @@ def apart(values: np.ndarray, has_opacity: bool) -> tuple[np.ndarray, np.ndarray
     """Colours (h, w, c) and opacity (h, w, 1), or (h, w, 0) where a picture has none."""
     cut = values.shape[-1] - has_opacity
     return values[..., :cut], values[..., cut:]
+
+
+def own_channels(channels: int, context: int) -> int:
+    """Channels of a frame where those of its neighbours on either side stand beside them."""
+    own, left = divmod(channels, 2 * context + 1)
+    if left:
+        raise DataError(
+            f"context={context} needs pictures of {2 * context + 1} frames side by side in the channels, but these "
+            f"have {channels} channels."
+        )
+    return own
+
+
+def check_frames(values: np.ndarray, channels: int, context: int, name: str) -> None:
+    """Refuse a picture that has not the channels of all its frames."""
+    wanted = channels * (2 * context + 1)
+    if values.shape[-1] != wanted:
+        raise DataError(
+            f"{name} has {values.shape[-1]} channels; with context={context} expected those of {2 * context + 1} "
+            f"frames, {wanted}."
+        )

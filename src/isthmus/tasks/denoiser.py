@@ -14,7 +14,7 @@ from isthmus.data import as_raw, preparation_for
 from isthmus.data.photos import Photos, as_photos, give_back, looks_like_photos
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.tasks.base import Learnt, Task
-from isthmus.tasks.channels import apart, channelwise
+from isthmus.tasks.channels import apart, channelwise, check_frames, own_channels
 from isthmus.tasks.denoising_parts.learning import STEPS, default_rate, learn_items, learn_rows
 from isthmus.tasks.denoising_parts.noises import NOISES, checked_levels, level_range
 from isthmus.tasks.denoising_parts.restorer import CLEAN, NOISY, PAIRS, Restorer, finite
@@ -253,11 +253,7 @@ class Denoiser(TransformerMixin, Task):
         channels = restorer.pixels.channels
         if not self.context:
             return channelwise(values, channels, lambda v: restorer.apply(v, self._precision), name)
-        if values.shape[-1] != channels * (2 * self.context + 1):
-            raise DataError(
-                f"{name} has {values.shape[-1]} channels; with context={self.context} expected those of "
-                f"{2 * self.context + 1} frames, {channels * (2 * self.context + 1)}."
-            )
+        check_frames(values, channels, self.context, name)
         return restorer.apply(values, self._precision)
 
     def with_noise(self, values: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -314,12 +310,7 @@ class Denoiser(TransformerMixin, Task):
         wanted = take(y) if self.learn_from == PAIRS else None
         if wanted is not None:
             check_pairs(items, wanted)
-        channels, left = divmod(items.channels, 2 * self.context + 1)
-        if left:
-            raise DataError(
-                f"context={self.context} needs pictures of {2 * self.context + 1} frames side by side in the channels, "
-                f"but these have {items.channels} channels."
-            )
+        channels = own_channels(items.channels, self.context)
         seed = self._seed()
         self._forget()
         self._device = choose_device(self.device)

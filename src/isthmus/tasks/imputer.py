@@ -61,6 +61,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting)
         As of `Autoencoder`; 0 leaves the Gaussian alone.
     holes : "auto" or tuple of {"pixels", "blocks", "scratches", "large"}, default="auto"
         Pictures: what is hidden in training; all of these by default. Pieces of the masks given are hidden as well.
+    context : int, default=0
+        Pictures: neighbours on either side in a film, as of `Denoiser`; the holes are the same in all.
     patch_size : int, default=128
         Pictures: side of the crops learnt from, in pixels.
     max_steps : int or "auto", default="auto"
@@ -124,6 +126,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting)
             check.either(check.AUTO, lambda v: isinstance(v, (tuple, list)) and len(v) > 0 and set(v) <= set(HOLES)),
             f"'auto' or some of {', '.join(map(repr, HOLES))}",
         ),
+        "context": (check.whole(0), "a whole number from 0 on"),
         "patch_size": (check.whole(16), "a whole number from 16 on"),
         "max_steps": (check.either(check.whole(1), check.AUTO), "a whole number from 1 on, or 'auto'"),
         "max_minutes": (check.either(check.nothing, check.number(0, open_left=True)), "None or a number above 0"),
@@ -148,6 +151,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting)
         hidden: Any = "auto",
         max_epochs: int | str = "auto",
         holes: Any = "auto",
+        context: int = 0,
         patch_size: int = 128,
         max_steps: int | str = "auto",
         max_minutes: float | None = None,
@@ -162,6 +166,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting)
         self.hidden = hidden
         self.max_epochs = max_epochs
         self.holes = holes
+        self.context = context
         self.patch_size = patch_size
         self.max_steps = max_steps
         self.max_minutes = max_minutes

@@ -35,16 +35,26 @@ def n_outputs(channels: int) -> int:
     return channels + (channels * (channels + 1) // 2 if channels <= MOST_FULL else channels)
 
 
-def n_inputs(channels: int, axes: int) -> int:
-    """Values that the network is given of a cell."""
-    return channels * (CELL**axes - 1)
+def n_inputs(channels: int, axes: int, context: int = 0) -> int:
+    """Values that the network is given of a cell, and of those at its place in the frames before and after."""
+    pixels = CELL**axes
+    return channels * (pixels - 1 + 2 * context * pixels)
 
 
-def without_first(x: Tensor) -> Tensor:
-    """Take all but the first pixel of each cell: (n, c, *grid) to (n, c * 3, *(grid / 2)) for pictures."""
-    pixels = CELL ** (x.dim() - 2)
+def without_first(x: Tensor, context: int = 0) -> Tensor:
+    """Take all but the first pixel of each cell: (n, c, *grid) to (n, c * 3, *(grid / 2)) for pictures.
+
+    Of (2 context + 1) frames side by side in the channels, those before and after are taken whole, behind the rest:
+    their noise is their own.
+    """
+    pixels, channels = CELL ** (x.dim() - 2), x.shape[1] // (2 * context + 1)
     cells = into_cells(x, CELL).unflatten(1, (x.shape[1], pixels))
-    return cells[:, :, 1:].flatten(1, 2)
+    middle = slice(context * channels, (context + 1) * channels)
+    given = cells[:, middle, 1:].flatten(1, 2)
+    if not context:
+        return given
+    others = [cells[:, : middle.start].flatten(1, 2), cells[:, middle.stop :].flatten(1, 2)]
+    return torch.cat([given, *others], 1)
 
 
 def first(x: Tensor) -> Tensor:
@@ -57,8 +67,8 @@ def expected(given: Tensor, found: Tensor, channels: int) -> tuple[Tensor, Tenso
 
     Parameters
     ----------
-    given : Tensor of shape (n, c * 3, *grid)
-        What the network was given.
+    given : Tensor of shape (n, c * 3 or more, *grid)
+        What the network was given, its own frame first.
     found : Tensor of shape (n, outputs, *grid)
         What it gave.
     channels : int
@@ -69,7 +79,8 @@ def expected(given: Tensor, found: Tensor, channels: int) -> tuple[Tensor, Tenso
     covariance : Tensor of shape (n, *grid, c, c)
     """
     found = found.float()
-    near = given.unflatten(1, (channels, -1)).mean(2)
+    others = CELL ** (given.dim() - 2) - 1
+    near = given[:, : channels * others].unflatten(1, (channels, others)).mean(2)
     mean = (near + found[:, :channels]).movedim(1, -1)
     entries = found[:, channels:].movedim(1, -1)
     spread = START * entries[..., :channels].clamp(-8, 4).exp()
@@ -109,12 +120,12 @@ def posterior(noisy: Tensor, mean: Tensor, covariance: Tensor, spread: float) ->
     return (mean + gain[..., 0]).movedim(-1, 1).to(noisy.dtype)
 
 
-def denoised(x: Tensor, find: Callable[[Tensor], Tensor], spread: float) -> Tensor:
+def denoised(x: Tensor, find: Callable[[Tensor], Tensor], spread: float, context: int = 0) -> Tensor:
     """Denoise one picture or signal.
 
     Parameters
     ----------
-    x : Tensor of shape (c, *grid)
+    x : Tensor of shape (c, *grid), or ((2 context + 1) c, *grid)
     find : callable
         Applies the network to (c * 3, *(grid / 2)), of any size.
     spread : float
@@ -124,16 +135,17 @@ def denoised(x: Tensor, find: Callable[[Tensor], Tensor], spread: float) -> Tens
     -------
     Tensor of shape (c, *grid)
     """
-    channels, grid = x.shape[0], x.shape[1:]
-    out = torch.empty_like(x)
+    channels, grid = x.shape[0] // (2 * context + 1), x.shape[1:]
+    middle = slice(context * channels, (context + 1) * channels)
+    out = torch.empty_like(x[middle])
     for shift in itertools.product(range(CELL), repeat=len(grid)):
         moved = x[(slice(None), *(slice(by, None) for by in shift))]
         if 0 in moved.shape:
             continue
         even = padded(moved[None], CELL)
-        given = without_first(even)
+        given = without_first(even, context)
         mean, covariance = expected(given, find(given[0])[None], channels)
-        clean = posterior(first(even), mean, covariance, spread)[0]
+        clean = posterior(first(even[:, middle]), mean, covariance, spread)[0]
         place = out[(slice(None), *(slice(by, None, CELL) for by in shift))]
         place.copy_(clean[(slice(None), *(slice(0, side) for side in place.shape[1:]))])
     return out

@@ -80,7 +80,7 @@ class Restorer(PixelNetwork):
         """Give the channels in and out, and the side of the cells of the first stage."""
         c = self.pixels.channels
         if self.way == NOISY:
-            return blind.n_inputs(c, self.axes), blind.n_outputs(c), 1
+            return blind.n_inputs(c, self.axes, self.context), blind.n_outputs(c), 1
         return c * (2 * self.context + 1), c, CELL
 
     # --- Learning
@@ -97,9 +97,9 @@ class Restorer(PixelNetwork):
         """Mean loss of a batch of crops."""
         x = self.pixels.prepared(planes[0])
         if self.way == NOISY:
-            given = blind.without_first(x)
+            given = blind.without_first(x, self.context)
             mean, covariance = blind.expected(given, apply(given), self.pixels.channels)
-            return blind.surprise(blind.first(x), mean, covariance, blind.first(planes[1]))
+            return blind.surprise(blind.first(self._middle(x)), mean, covariance, blind.first(planes[1]))
         if self.way == PAIRS:
             clean = self.pixels.prepared(planes[1])
         else:
@@ -144,7 +144,7 @@ class Restorer(PixelNetwork):
         """Give the deviation of the noise of one item, in prepared units: as given, or estimated."""
         if self.levels is not None and not self._is_rooted:
             return sum(self.prepared_levels()) / 2
-        planes = self.pixels.prepared(self.plane(values)[None])[0]
+        planes = self._middle(self.pixels.prepared(self.plane(values)[None]))[0]
         return max(picture_level(np.moveaxis(planes.numpy(), 0, -1)), blind.LEAST)
 
     # --- Applying
@@ -158,7 +158,7 @@ class Restorer(PixelNetwork):
         if self.way != NOISY:
             return self.pixels.values(self._middle(x[None])[0] + self.found(x, precision), like)
         spread = self._spread(values)
-        found = blind.denoised(x, lambda part: self.found(part, precision), spread)
+        found = blind.denoised(x, lambda part: self.found(part, precision), spread, self.context)
         if not self._is_rooted:
             return self.pixels.values(found, like)
         roots = self.pixels.values(found, like.astype(np.float32))

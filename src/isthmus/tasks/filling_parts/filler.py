@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,11 +34,21 @@ class Filler(PixelNetwork):
     ----------
     pixels, widths, axes
         As of `PixelNetwork`.
+    context : int
+        Neighbours in time, on each side, that are given as further channels, with the same holes.
     """
+
+    context: int
 
     def layout(self) -> tuple[int, int, int]:
         """Give the channels in and out, and the side of the cells of the first stage."""
-        return self.pixels.channels + 1, self.pixels.channels, CELL
+        c = self.pixels.channels
+        return c * (2 * self.context + 1) + 1, c, CELL
+
+    def middle(self, x: Tensor) -> Tensor:
+        """Take the channels of the picture itself, without its neighbours in time."""
+        c = self.pixels.channels
+        return x[:, self.context * c : (self.context + 1) * c]
 
     def loss(self, holes: Holes, apply: Callable[[Tensor], Tensor], planes: Planes, seeds: torch.Generator) -> Tensor:
         """Share of the smooth filling's squared error that is left in the holes, and a little of that outside.
@@ -57,6 +68,7 @@ class Filler(PixelNetwork):
         seed = int(torch.randint(2**31 - 1, (), generator=seeds, device=seeds.device))
         missing = torch.from_numpy(holes.draw(len(x), x.shape[-1], np.random.default_rng(seed)))[:, None].to(x.device)
         base, found = self._filled(x, (known & ~missing).float(), apply)
+        x = self.middle(x)
         inside, outside = known & missing, known & ~missing
         start = _mean_of_each((base - x).square(), inside) + LEAST
         left = _mean_of_each((found - x).square(), inside) + REST * _mean_of_each((found - x).square(), outside)
@@ -65,7 +77,12 @@ class Filler(PixelNetwork):
     def _filled(self, x: Tensor, known: Tensor, apply: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
         """Fill smoothly, and by the network."""
         base = smooth(x * known, known)
-        return base, base + apply(torch.cat([base, known - 0.5], 1))
+        own = self.middle(base)
+        return own, own + apply(torch.cat([base, known - 0.5], 1))
+
+    def config(self) -> dict[str, Any]:
+        """Give all but the weights as JSON can hold it."""
+        return super().config() | {"context": self.context}
 
     @torch.no_grad()
     def apply(self, values: np.ndarray, missing: np.ndarray, precision: str) -> np.ndarray:
@@ -73,7 +90,7 @@ class Filler(PixelNetwork):
 
         Parameters
         ----------
-        values : ndarray of shape (h, w, c)
+        values : ndarray of shape (h, w, (2 context + 1) c)
             Missing pixels may have any finite value.
         missing : bool ndarray of shape (h, w)
         precision : str
@@ -83,13 +100,14 @@ class Filler(PixelNetwork):
         ndarray of shape (h, w, c)
             In the dtype and units of the values; known pixels are the same to the bit.
         """
+        c = self.pixels.channels
+        own = values[..., self.context * c : (self.context + 1) * c]
         if not missing.any():
-            return values
+            return own
         x = self.pixels.prepared(self.pixels.plane(values)[None].to(self.device))
         known = torch.from_numpy(~missing).to(self.device)[None, None].float()
         _, found = self._filled(x, known, lambda part: self.found(part[0], precision)[None])
-        filled = self.pixels.values(found[0], values)
-        return np.where(missing[..., None], filled, values)
+        return np.where(missing[..., None], self.pixels.values(found[0], own), own)
 
 
 def _mean_of_each(values: Tensor, where: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from isthmus.data import as_raw
 from isthmus.data.photos import Photos, as_photos, give_back, looks_like_photos
 from isthmus.exceptions import ParameterError
 from isthmus.tasks.base import Task
-from isthmus.tasks.channels import apart, channelwise
+from isthmus.tasks.channels import apart, channelwise, check_frames, own_channels
 from isthmus.tasks.filling_parts.filler import WIDTHS, Filler
 from isthmus.tasks.filling_parts.holes import HOLES, Holes
 from isthmus.tasks.filling_parts.masks import missing_of
@@ -44,6 +44,7 @@ class PictureFilling(Task):
     """
 
     _filler: Filler | None
+    context: int
     network: str
     hidden: Any
     holes: Any
@@ -81,6 +82,7 @@ class PictureFilling(Task):
             photos,
             mask,
             holes=tuple(HOLES) if self.holes == "auto" else self.holes,
+            context=self.context,
             widths=WIDTHS if self.hidden == "auto" else tuple(self.hidden),
             patch_size=self.patch_size,
             schedule=schedule,
@@ -101,6 +103,7 @@ def learn_to_fill(
     mask: Any,
     *,
     holes: Sequence[str],
+    context: int,
     widths: tuple[int, ...],
     patch_size: int,
     schedule: Schedule,
@@ -115,6 +118,8 @@ def learn_to_fill(
     mask : what `missing_of` takes
     holes : sequence of str
         From `HOLES`; pieces of the holes that are there come on top.
+    context : int
+        Neighbouring frames on each side, in the channels.
     widths : tuple of int
         Channels of the U-Net by stage.
     patch_size : int
@@ -132,7 +137,8 @@ def learn_to_fill(
     missing = missing_of(items.photos, mask)
     train, out = held_out(len(items), HELD_OUT, schedule.seed)
     some = some_of(items, train)
-    filler = Filler(Pixels.of_pictures(some, items.channels, items.dtype), widths, 2)
+    channels = own_channels(items.channels, context)
+    filler = Filler(Pixels.of_pictures(some, channels, items.dtype), widths, 2, context)
     network = filler.make(schedule.seed, device)
 
     def load(i: int) -> Planes:
@@ -161,10 +167,14 @@ def fill_one(filler: Filler, photos: Photos, i: int, missing: np.ndarray, precis
     """Fill what is missing of one picture: (h, w, c), opacity as it was."""
     name = photos.names[i]
     colours, opacity = apart(photos[i], photos.has_opacity(i))
-    filler.pixels.check_units(colours, name)
-    known = np.where(missing[..., None], 0, colours).astype(colours.dtype)
+    return np.concatenate([fill_array(filler, colours, missing, precision, name), opacity], axis=-1)
 
-    def fill(values: np.ndarray) -> np.ndarray:
-        return filler.apply(values, missing, precision)
 
-    return np.concatenate([channelwise(known, filler.pixels.channels, fill, name), opacity], axis=-1)
+def fill_array(filler: Filler, values: np.ndarray, missing: np.ndarray, precision: str, name: str) -> np.ndarray:
+    """Fill one picture (h, w, c), without opacity; with its neighbours in a film (h, w, (2 context + 1) c)."""
+    filler.pixels.check_units(values, name)
+    known = np.where(missing[..., None], 0, values).astype(values.dtype)
+    if filler.context:
+        check_frames(values, filler.pixels.channels, filler.context, name)
+        return filler.apply(known, missing, precision)
+    return channelwise(known, filler.pixels.channels, lambda v: filler.apply(v, missing, precision), name)
