@@ -1,14 +1,50 @@
-"""Whether a video file is as long as it says: FFmpeg takes the end of what is there for the end of the video."""
+"""Video files opened by PyAV, and whether a file is whole: FFmpeg takes the end of what is there for its end."""
 
 from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from isthmus.exceptions import DataError
+from isthmus.exceptions import DataError, MissingExtraError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
 
 _MATROSKA, _SEGMENT = 0x1A45DFA3, 0x18538067
+
+
+def opened(path: Path) -> InputContainer:
+    """Open a video file for reading."""
+    av = pyav()
+    try:
+        return av.open(str(path))
+    except av.FFmpegError as error:
+        raise damaged_video(path, error.strerror) from error
+
+
+def video_of(file: InputContainer, path: Path) -> VideoStream:
+    """Give the stream of pictures of a file."""
+    if not file.streams.video:
+        raise DataError(f"{path} holds no video, only {', '.join(s.type for s in file.streams) or 'nothing'}.")
+    return file.streams.video[0]
+
+
+def damaged_video(path: Path, why: str) -> DataError:
+    """Say which video cannot be read, and why."""
+    return DataError(f"The video {path} cannot be read: it is damaged, cut off or no video ({why}).")
+
+
+def pyav() -> Any:
+    """Give PyAV, which an extra brings."""
+    try:
+        import av  # noqa: PLC0415 - an optional package
+    except ImportError as error:
+        raise MissingExtraError(
+            'Videos need the package av, which is not installed. Install it with: pip install "isthmus[video]"'
+        ) from error
+    return av
 
 
 def refuse_cut_off(path: Path) -> None:
