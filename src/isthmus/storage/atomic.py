@@ -55,18 +55,55 @@ def write_bytes(path: StrPath, data: bytes) -> None:
     >>> path.read_bytes()
     b'whole'
     """
+    if is_special(path):
+        with _explained(resolve(path)):
+            Path(path).write_bytes(data)
+        return
+    with file(path) as new:
+        write_synced(new, data)
+
+
+@contextlib.contextmanager
+def file(path: StrPath) -> Iterator[Path]:
+    """Give the name of a temporary file to write; it takes the place of `path` once the block ends without an error.
+
+    For what cannot be made in memory first, as a video; else as `write_bytes`.
+
+    Parameters
+    ----------
+    path : str or path
+        The file to make or replace. Missing parent folders are made.
+
+    Yields
+    ------
+    Path
+        A name beside `path` that is free yet, without its ending.
+
+    Raises
+    ------
+    ModelFileError
+        The disk is full, the place cannot be written, or `path` is a folder; the old file is unchanged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.txt"
+    >>> with file(path) as new:
+    ...     _ = new.write_text("whole")
+    >>> path.read_text()
+    'whole'
+    """
     target = resolve(path)
     with _explained(target):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "a folder has this name")
-        if is_special(path):
-            Path(path).write_bytes(data)
-            return
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target)
         new = _sibling(target, "saving")
         try:
-            write_synced(new, data)
+            yield new
+            with open(new, "rb+") as written:
+                os.fsync(written.fileno())
             os.replace(new, target)
         except BaseException:
             new.unlink(missing_ok=True)
