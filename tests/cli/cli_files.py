@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from isthmus.data.video import write_video
+
 QUICK = ["--max-epochs", "2", "--random-state", "0"]
 
 
@@ -66,3 +68,5 @@ def write_mending(folder: Path) -> None:
     Image.fromarray(marked).save(folder / "scan.png")
     noisy = (scene(seed=5) + rng.normal(0, 25, (40, 48, 3))).clip(0, 255).astype(np.uint8)
     Image.fromarray(noisy).save(folder / "noisy.png")
+    stills = [(scene(seed=6) + rng.normal(0, 15, (40, 48, 3))).clip(0, 255).astype(np.uint8) for _ in range(6)]
+    write_video(folder / "clip.mp4", stills)

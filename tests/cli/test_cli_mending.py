@@ -7,6 +7,7 @@ from cli_files import scene, write_mending, write_people
 from PIL import Image
 
 from isthmus import load
+from isthmus.data.video import Video
 
 QUICK = ["--max-steps", "3", "--random-state", "0"]
 
@@ -117,3 +118,37 @@ def test_damaged_pictures_are_left_out_where_that_is_said(place, command):
     code, _, err = command("denoise", place / "noisy", "--to", place / "out", "--skip-bad", *QUICK)
     assert code == 0, err
     assert sorted(path.name for path in (place / "out").iterdir()) == ["0.png", "1.png"]
+
+
+def frames(path):
+    return np.stack(list(Video(path).frames())).astype(float)
+
+
+def test_a_film_is_cleaned_with_the_frames_beside_each(place, command):
+    words = ["denoise", place / "clip.mp4", "--to", place / "clean.mp4", "--save", place / "model", *QUICK]
+    code, out, err = command(*words)
+    assert code == 0, err
+    assert "6 frames of 40 x 48" in err
+    assert str(place / "clean.mp4") in out
+    assert load(place / "model").context == 1
+    assert frames(place / "clean.mp4").shape == (6, 40, 48, 3)
+    assert command("denoise", place / "clip.mp4", "--to", place / "frames", "--model", place / "model")[0] == 0
+    assert len(list((place / "frames").iterdir())) == 6
+    words = ["denoise", place / "frames", "--frames", "--context", "0", "--to", place / "again.mkv", *QUICK]
+    assert command(*words)[0] == 0
+    assert Video(place / "again.mkv").n_frames in (6, None)
+
+
+def test_the_same_hole_is_filled_in_all_frames(place, command):
+    words = ["fill", place / "clip.mp4", "--mask", place / "mask.png", "--to", place / "out"]
+    code, _, err = command(*words, *QUICK)
+    assert code == 0, err
+    before, after, mask = frames(place / "clip.mp4"), frames(place / "out"), pixels(place / "mask.png") > 0
+    assert (before[:, ~mask] == after[:, ~mask]).all()
+    assert (before[:, mask] != after[:, mask]).any((1, 2)).all()
+    code, _, err = command("fill", place / "clip.mp4", "--to", place / "x.mp4", *QUICK)
+    assert code == 3
+    assert "Give --mask" in err
+    code, _, err = command("fill", place / "photo.png", "--frames", "--to", place / "x.mp4", *QUICK)
+    assert code == 2
+    assert "--frames is for a folder" in err

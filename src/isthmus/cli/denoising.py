@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from isthmus.cli import mending_options as m
 from isthmus.cli import options as o
 from isthmus.cli.console import say
+from isthmus.cli.films import check_film_place, clean_film, is_film
 from isthmus.cli.jobs import check_places, saved
 from isthmus.cli.photos import check_place, names_for, write_photos
 from isthmus.cli.reading import Selection, has_pictures
@@ -38,6 +39,8 @@ def denoise(
     columns: o.Columns = None,
     drop: o.Drop = None,
     skip_bad: o.SkipBad = False,
+    frames: m.Frames = False,
+    context: m.Context = None,
     kind: o.Kind = "auto",
     model: o.SavedJob = None,
     max_steps: m.MaxSteps = "auto",
@@ -53,8 +56,11 @@ def denoise(
     """Take the noise out of SOURCE, by what is learnt from clean data, from pairs, or from SOURCE alone."""
     if clean is not None and pairs is not None:
         raise ParameterError("--clean and --pairs exclude each other: give clean data, or what SOURCE is to become.")
-    pictures = has_pictures(source)
-    if pictures:
+    film = is_film(source, frames=frames)
+    pictures = not film and has_pictures(source)
+    if film:
+        check_film_place(to, source, force=force)
+    elif pictures:
         check_place(to, source, force=force)
     else:
         check_rows(to, source)
@@ -73,7 +79,8 @@ def denoise(
             noise,
             level,
             learn_from=way,
-            kind="image" if pictures else kind,
+            context=(1 if context is None else context) if film else 0,
+            kind="image" if pictures or film else kind,
             max_steps=max_steps,
             max_minutes=max_minutes,
             random_state=random_state,
@@ -81,7 +88,9 @@ def denoise(
             verbose=int(verbose),
         )
     )
-    if pictures:
+    if film:
+        clean_film(denoiser, source, to, clean or pairs, save, fitted=model is not None, verbose=verbose)
+    elif pictures:
         learn, fitted = clean or pairs, model is not None
         _pictures(denoiser, source, to, learn, skip_bad, report, save, fitted=fitted, verbose=verbose)
     else:
@@ -99,6 +108,8 @@ $ isthmus denoise people.csv -o clean.csv --columns age,height
 $ isthmus denoise noisy/ --to clean/ --clean good-photos/ --level 25 --save denoiser
 
 $ isthmus denoise noisy.png --to clean.png --model denoiser
+
+$ isthmus denoise clip.mp4 --to clean.mp4
 
 $ isthmus denoise scans/ --to cleaned/ --max-minutes 10 --report report.html""",
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from isthmus.cli import mending_options as m
 from isthmus.cli import options as o
 from isthmus.cli.console import say
+from isthmus.cli.films import check_film_place, fill_film, is_film
 from isthmus.cli.jobs import check_places, saved
 from isthmus.cli.photos import check_place, names_for, write_photos
 from isthmus.cli.reading import has_pictures
@@ -36,6 +37,8 @@ def fill(
     tolerance: m.Tolerance = 0.1,
     train: m.TrainPictures = None,
     skip_bad: o.SkipBad = False,
+    frames: m.Frames = False,
+    context: m.Context = None,
     model: o.SavedJob = None,
     max_steps: m.MaxSteps = "auto",
     max_minutes: m.MaxMinutes = None,
@@ -48,45 +51,42 @@ def fill(
     debug: o.Debug = False,
 ) -> None:
     """Fill what a mask or a colour marks in the pictures of SOURCE, by what whole ones teach, or SOURCE itself."""
-    if not has_pictures(source):
+    film = is_film(source, frames=frames)
+    if not film and not has_pictures(source):
         raise ParameterError(f"{source} is no picture and no folder of pictures. For tables there is `isthmus impute`.")
-    check_place(to, source, force=force)
+    (check_film_place if film else check_place)(to, source, force=force)
+    if film and (report is not None or colour is not None):
+        raise ParameterError("--report and --colour are for pictures: leave them out where SOURCE is a film.")
     if report is not None:
         check_file(report, (".html", ".htm"), source)
     check_places(model, save, force=force, train=train)
     from isthmus import Imputer
     from isthmus.data.photos import as_photos
 
-    photos = as_photos(source, skip_bad=skip_bad)
-    missing = _missing(photos, mask, colour, tolerance)
-    if model is not None:
-        imputer = saved(model, Imputer, "fill", device)
-    else:
-        imputer = Imputer(
+    imputer = (
+        saved(model, Imputer, "fill", device)
+        if model is not None
+        else Imputer(
             network="unet",
+            context=(1 if context is None else context) if film else 0,
             max_steps=max_steps,
             max_minutes=max_minutes,
             random_state=random_state,
             device=device,
             verbose=int(verbose),
         )
-        whole = None if train is None else as_photos(train, skip_bad=skip_bad)
-        _learn(imputer, photos, missing, whole, verbose=verbose)
-    if save is not None:
-        imputer.save(save)
-    shown: list[Any] = []
-    write_photos(to, names_for(photos), _filled(imputer, photos, missing, shown, wanted=report is not None))
-    from isthmus.evaluation.mending import judge_filling, mended_report
-
-    mended = judge_filling(imputer, photos, missing)
-    if report is not None:
-        share = sum(one.sum() for one in missing) / sum(one.size for one in missing)
-        what = (
-            f"{len(photos):,} picture{'s' * (len(photos) != 1)} of {photos.origin}; {share:.1%} of the pixels filled."
-        )
-        mended_report(report, f"Holes filled in {photos.origin}", what, shown, mended)
-    if mended.rows:
-        say(f"In further holes made for the purpose: {mended.verdict()}")
+    )
+    fitted = model is not None
+    if film:
+        fill_film(imputer, source, to, mask, train, save, fitted=fitted, verbose=verbose)
+    else:
+        photos = as_photos(source, skip_bad=skip_bad)
+        missing = _missing(photos, mask, colour, tolerance)
+        if not fitted:
+            _learn(imputer, photos, missing, None if train is None else as_photos(train, skip_bad=skip_bad), verbose)
+        if save is not None:
+            imputer.save(save)
+        _fill(imputer, photos, missing, to, report)
     if verbose:
         print_places(filled=to, report=report, model=save)
 
@@ -98,6 +98,8 @@ EXAMPLES = {
 $ isthmus fill photo.png --mask mask.png --to filled.png
 
 $ isthmus fill scan.png --colour ff0000 --to mended.png --report report.html
+
+$ isthmus fill clip.mp4 --mask mask.png --to mended.mp4
 
 $ isthmus fill damaged/ --mask masks/ --to filled/ --train whole-photos/ --save filler""",
 }
@@ -119,7 +121,7 @@ def _missing(photos: Photos, mask: str | None, colour: Any, tolerance: float) ->
     return missing
 
 
-def _learn(imputer: Imputer, photos: Photos, missing: list[np.ndarray], train: Photos | None, *, verbose: bool) -> None:
+def _learn(imputer: Imputer, photos: Photos, missing: list[np.ndarray], train: Photos | None, verbose: bool) -> None:
     if verbose:
         n = len(photos if train is None else train)
         what = "what is known of " if train is None else ""
@@ -128,6 +130,21 @@ def _learn(imputer: Imputer, photos: Photos, missing: list[np.ndarray], train: P
         imputer.fit(photos, mask=missing)
     else:
         imputer.fit(train)
+
+
+def _fill(imputer: Imputer, photos: Photos, missing: list[np.ndarray], to: str, report: str | None) -> None:
+    """Fill pictures, write them, and say how well holes like theirs are filled."""
+    from isthmus.evaluation.mending import judge_filling, mended_report
+
+    shown: list[Any] = []
+    write_photos(to, names_for(photos), _filled(imputer, photos, missing, shown, wanted=report is not None))
+    mended = judge_filling(imputer, photos, missing)
+    if report is not None:
+        share, n = sum(one.sum() for one in missing) / sum(one.size for one in missing), len(photos)
+        what = f"{n:,} picture{'s' * (n != 1)} of {photos.origin}; {share:.1%} of the pixels filled."
+        mended_report(report, f"Holes filled in {photos.origin}", what, shown, mended)
+    if mended.rows:
+        say(f"In further holes made for the purpose: {mended.verdict()}")
 
 
 def _filled(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import typer
+
 from isthmus.cli.options import DATA, MODEL, OUTPUT, TRAINING, _argument, _option, number
 from isthmus.exceptions import ParameterError
 
@@ -80,5 +82,15 @@ Tolerance = Annotated[
 ]
 TrainPictures = Annotated[
     str | None, _option(DATA, "Whole pictures to learn from; by default what is known of SOURCE.", "FOLDER", "--train")
+]
+Frames = Annotated[
+    bool,
+    typer.Option(
+        "--frames", help="SOURCE is a folder of numbered frames of a film.", rich_help_panel=DATA, show_default=False,
+        is_flag=True,
+    ),
+]  # fmt: skip
+Context = Annotated[
+    int | None, _option(MODEL, "Frames of a film on either side that are looked at; 1 by default.", "K", min=0)
 ]
 ToMended = Annotated[str, _option(OUTPUT, "The result: a folder, or a picture's name.", "PLACE", "-o", "--to")]

@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 
+#: Endings of files that are taken as videos.
+ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".ogv", ".3gp")
+
+
+def is_video_file(path: atomic.StrPath) -> bool:
+    """Whether a file is a video, by its ending."""
+    return str(path).lower().endswith(ENDINGS)
+
+
 class Video:
     """A video whose frames are read one at a time, upright.
 

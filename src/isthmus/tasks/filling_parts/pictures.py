@@ -92,6 +92,13 @@ class PictureFilling(Task):
         self.kind_, self.n_rows_ = "image", len(photos)
         return self
 
+    def fill_array(self, values: np.ndarray, missing: np.ndarray, name: str = "the picture") -> np.ndarray:
+        """Fill one picture (h, w, c), without opacity; with its neighbours in a film (h, w, (2 context + 1) c)."""
+        check_is_fitted(self)
+        if self._filler is None:
+            raise ParameterError("Imputer: fill_array is for an Imputer that was fitted on pictures of any sizes.")
+        return fill_array(self._filler, values, missing, choose_restoring_precision("auto", self._filler.device), name)
+
     def _about_data(self) -> dict[str, Any]:
         if self._filler is None:
             return super()._about_data()
