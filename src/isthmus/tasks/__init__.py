@@ -3,9 +3,10 @@
 from isthmus.tasks.anomaly import AnomalyDetector
 from isthmus.tasks.base import Learnt, Task
 from isthmus.tasks.imputer import Imputer
+from isthmus.tasks.retriever import Retriever
 from isthmus.tasks.synthesizer import Synthesizer
 
 #: The jobs by the name that a model folder gives.
-TASKS: dict[str, type[Task]] = {task.__name__: task for task in (AnomalyDetector, Imputer, Synthesizer)}
+TASKS: dict[str, type[Task]] = {task.__name__: task for task in (AnomalyDetector, Imputer, Retriever, Synthesizer)}
 
-__all__ = ["TASKS", "AnomalyDetector", "Imputer", "Learnt", "Synthesizer", "Task"]
+__all__ = ["TASKS", "AnomalyDetector", "Imputer", "Learnt", "Retriever", "Synthesizer", "Task"]
