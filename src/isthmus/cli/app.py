@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from isthmus._version import __version__
-from isthmus.cli import fitting, imputing, inspecting, kinds, looking, options, scoring, synthesizing, using
+from isthmus.cli import fitting, imputing, inspecting, kinds, looking, options, scoring, searching, synthesizing, using
 from isthmus.cli.console import out
 from isthmus.cli.errors import run_guarded
 
@@ -57,6 +57,7 @@ PANELS = (
     (scoring, "Do a job"),
     (imputing, "Do a job"),
     (synthesizing, "Do a job"),
+    (searching, "Do a job"),
 )
 for module, panel in PANELS:
     for command in module.COMMANDS:

@@ -257,7 +257,7 @@ class Retriever(Task):
 
     def _chosen(self, raw: Raw) -> Autoencoder:
         """Give a copy of the autoencoder, with what it leaves open chosen for search."""
-        own = Autoencoder(self.latent_dim) if self.autoencoder is None else clone(self.autoencoder)
+        own: Any = Autoencoder(self.latent_dim) if self.autoencoder is None else clone(self.autoencoder)
         steps = max(FEWEST, STEPS * (len(raw) / ROWS) ** POWER)
         choices = {
             "objective": (None, Neighbours()),
