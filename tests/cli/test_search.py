@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from isthmus import load
 from isthmus.cli.searching import SHOWN
@@ -42,6 +43,14 @@ def test_a_picture_is_found_by_its_file_name(made, databases, command):
     lines = [line for line in out.splitlines() if "photo" in line]
     assert lines[0].count("photo07.bmp") == 2, "the query and its first hit"
     assert len(lines) == 2
+
+
+def test_a_picture_of_another_size_is_resized(made, databases, command, tmp_path):
+    with Image.open(made / "photos" / "photo07.bmp") as photo:
+        photo.resize((48, 24), Image.Resampling.NEAREST).save(tmp_path / "large.png")
+    code, out, err = command("search", databases / "photos", tmp_path / "large.png", "-k", 1)
+    assert code == 0, err
+    assert "photo07.bmp" in out
 
 
 def test_the_screen_shows_some_queries_and_standard_output_takes_all(made, databases, command):

@@ -39,6 +39,7 @@ def again(retriever, folder):
 @pytest.mark.parametrize("k", [1, 7, 300])
 def test_exact_search_is_scikit_learns(k, monkeypatch):
     monkeypatch.setattr(exact, "QUERIES", 11)
+    monkeypatch.setattr(exact, "MEASURED", 5000)
     monkeypatch.setattr(exact, "ITEMS", 64)
     codes = RNG.normal(size=(300, 6)).astype(np.float32) + 50
     queries = RNG.normal(size=(25, 6)).astype(np.float32) + 50
@@ -137,6 +138,17 @@ def test_an_index_of_faiss_finds_nearly_all(index, least):
     assert (distances >= away - 1e-6).all()
 
 
+def test_what_an_index_misses_is_looked_for_among_all():
+    pytest.importorskip("faiss")
+    codes = RNG.normal(size=(10_000, 4)).astype(np.float32)
+    index = Approximate("ivfpq", codes)
+    index.index.nprobe = 1
+    found, distances = index.search(codes[:3], 400)
+    wanted, away = search_exact(codes, codes[:3], 400, CPU)
+    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_allclose(distances, away)
+
+
 def test_items_of_an_index_change_and_it_comes_back(tmp_path):
     pytest.importorskip("faiss")
     retriever = Retriever(QUICK, index="hnsw", random_state=0).fit(X[:80])
@@ -183,10 +195,10 @@ def test_the_objective_is_chosen_unless_it_is_given():
 def test_codes_for_search_find_more_of_the_same_digit_than_pca():
     images, labels = load_digits(return_X_y=True)
     images = images.reshape(-1, 8, 8)
-    database, queries = np.arange(1500), np.arange(1500, 1797)
-    retriever = Retriever(Autoencoder(4, max_epochs=40), random_state=0).fit(images[database])
+    database, queries = np.arange(800), np.arange(800, 1100)
+    retriever = Retriever(Autoencoder(4, max_epochs=30), random_state=0).fit(images[database])
     found = retriever.search(images[queries], 10)[0]
-    pca = PCA(4).fit(images[database].reshape(1500, -1))
+    pca = PCA(4).fit(images[database].reshape(800, -1))
     codes = [pca.transform(images[rows].reshape(len(rows), -1)).astype(np.float32) for rows in (database, queries)]
     theirs = search_exact(codes[0], codes[1], 10, CPU)[0]
     ours, pcas = ((labels[p] == labels[queries][:, None]).mean() for p in (found, theirs))

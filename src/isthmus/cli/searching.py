@@ -13,7 +13,7 @@ from isthmus.cli import options as o
 from isthmus.cli.console import out, say
 from isthmus.cli.fitting import check_model_place
 from isthmus.cli.jobs import saved
-from isthmus.cli.reading import Selection
+from isthmus.cli.reading import Selection, has_pictures
 from isthmus.cli.tables import print_places
 from isthmus.cli.writing import STANDARD_OUTPUT, Result, check_file, write_rows
 from isthmus.exceptions import ParameterError
@@ -84,12 +84,16 @@ def search(
     device: o.WorkOn = "auto",
     debug: o.Debug = False,
 ) -> None:
-    """Find the items of a database that are most like each of QUERIES."""
+    """Find the items of a database that are most like each of QUERIES; pictures are resized to those in it."""
     if to is not None and to != STANDARD_OUTPUT:
         check_file(to, ENDINGS, queries)
     from isthmus import Retriever
 
     retriever = saved(model, Retriever, "search", device)
+    if size is None and retriever.kind_ == "image" and has_pictures(queries):
+        # As the pictures of the database were, whose size is the only one that it can be asked for.
+        height, width = retriever.schema_.item_shape[:2]
+        size = (height, width)
     raw = Selection(columns, drop, size).read_for(retriever, queries)
     found, distances = retriever.search(raw, k)
     if to is None:
@@ -113,7 +117,7 @@ $ isthmus search people new.csv -k 3
 
 $ isthmus search people new.csv -k 3 -o hits.csv
 
-$ isthmus search photo-database photos/photo01.bmp --size 16x16 -k 5""",
+$ isthmus search photo-database photos/photo01.bmp -k 5""",
 }
 
 

@@ -113,6 +113,9 @@ class Retriever(Task):
         "console": ["isthmus search path/to/this/folder queries.csv -k 10"],
     }
 
+    autoencoder: Any
+    autoencoder_: Autoencoder
+
     def __init__(
         self,
         autoencoder: Autoencoder | None = None,

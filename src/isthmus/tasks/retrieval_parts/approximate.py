@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 import numpy as np
+import torch
 
 from isthmus.exceptions import ParameterError
-from isthmus.tasks.retrieval_parts.exact import measure
+from isthmus.tasks.retrieval_parts.exact import at_once, measure, search_exact
 
 #: Links of an item in the graph, and how widely it is searched: when it is made, and at least when it is asked.
 LINKS, MAKING, ASKING = 32, 80, 64
@@ -72,18 +73,29 @@ class Approximate:
         wide = min(WIDER * k, len(self.codes))
         if self.name == "hnsw":
             self.index.hnsw.efSearch = max(ASKING, wide)
-        _, positions = self.index.search(np.ascontiguousarray(queries), wide)
-        # Where an index finds fewer, it fills up with -1.
-        short = (positions >= 0).sum(1) < k
-        positions = np.sort(positions, 1)
-        distances = np.where(positions < 0, np.inf, measure(self.codes, queries, positions))
+        _, candidates = self.index.search(np.ascontiguousarray(queries), wide)
+        size = at_once(wide, self.codes.shape[1])
+        found = [
+            self._ordered(queries[i : i + size], candidates[i : i + size], k) for i in range(0, len(queries), size)
+        ]
+        return np.concatenate([p for p, _ in found]), np.concatenate([d for _, d in found])
+
+    def _ordered(self, queries: np.ndarray, candidates: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Measure candidates (m, j) and keep the k nearest."""
+        # Where an index finds fewer than it is asked for, it fills up with -1.
+        short = (candidates >= 0).sum(1) < k
+        candidates = np.sort(candidates, 1)
+        distances = np.where(candidates < 0, np.inf, measure(self.codes, queries, candidates))
         order = distances.argsort(1, kind="stable")[:, :k]
-        positions, distances = np.take_along_axis(positions, order, 1), np.take_along_axis(distances, order, 1)
+        positions, distances = np.take_along_axis(candidates, order, 1), np.take_along_axis(distances, order, 1)
         for row in np.flatnonzero(short):
-            every = measure(self.codes, queries[row : row + 1], np.arange(len(self.codes))[None])[0]
-            positions[row] = every.argsort(kind="stable")[:k]
-            distances[row] = every[positions[row]]
+            positions[row], distances[row] = self._all(queries[row], k)
         return positions, distances
+
+    def _all(self, query: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Look at every item, for a query of which the index found too few."""
+        positions, distances = search_exact(self.codes, query[None], k, torch.device("cpu"))
+        return positions[0], distances[0]
 
 
 def import_faiss(name: str) -> Any:

@@ -10,6 +10,8 @@ from torch import Tensor
 QUERIES, ITEMS = 256, 65_536
 #: Candidates beyond k that are measured again by their differences.
 SPARE = 16
+#: Values of candidates that are measured again at once.
+MEASURED = 1 << 24
 
 
 def search_exact(codes: np.ndarray, queries: np.ndarray, k: int, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
@@ -45,7 +47,7 @@ def search_exact(codes: np.ndarray, queries: np.ndarray, k: int, device: torch.d
     asked = torch.as_tensor((queries - mean).astype(np.float32), device=device)
     norms = items.square().sum(1)
     found = []
-    for some in asked.split(QUERIES):
+    for some in asked.split(at_once(k + SPARE, items.shape[1])):
         positions = torch.empty((len(some), 0), dtype=torch.int64, device=device)
         distances = torch.empty((len(some), 0), dtype=_double(device), device=device)
         for start in range(0, len(items), ITEMS):
@@ -56,6 +58,11 @@ def search_exact(codes: np.ndarray, queries: np.ndarray, k: int, device: torch.d
             positions, distances = positions.gather(1, order), distances.gather(1, order)
         found.append((positions.cpu().numpy(), distances.double().sqrt().cpu().numpy()))
     return np.concatenate([p for p, _ in found]), np.concatenate([d for _, d in found])
+
+
+def at_once(candidates: int, d: int) -> int:
+    """Count the queries that are worked on at once, each with so many candidates of d values."""
+    return max(1, min(QUERIES, MEASURED // (candidates * d)))
 
 
 def measure(codes: np.ndarray, queries: np.ndarray, positions: np.ndarray) -> np.ndarray:
