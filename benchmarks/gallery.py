@@ -3,8 +3,8 @@
     python benchmarks/gallery.py                      # all of them, some minutes
     python benchmarks/gallery.py --only sparse ordered
 
-20,000 training pictures (all 60,000 for neighbours), test pictures shown; seed 0. Dense networks: with one hidden layer of 256 units, with two of
-512 and 256 for samples, and with none where weights are shown.
+20,000 training pictures (all 60,000 for neighbours), test pictures shown; seed 0. Dense networks: with one hidden layer
+of 256 units, with two of 512 and 256 for samples and neighbours, and with none where weights are shown.
 """
 
 from __future__ import annotations
