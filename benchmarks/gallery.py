@@ -3,8 +3,8 @@
     python benchmarks/gallery.py                      # all of them, some minutes
     python benchmarks/gallery.py --only sparse ordered
 
-20,000 training pictures, test pictures shown; seed 0. Dense networks: with one hidden layer of 256 units, with two of
-512 and 256 for samples, and with none where weights are shown.
+20,000 training pictures (all 60,000 for neighbours), test pictures shown; seed 0. Dense networks: with one hidden layer
+of 256 units, with two of 512 and 256 for samples and neighbours, and with none where weights are shown.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from isthmus import Autoencoder, Denoising, read
+from isthmus import Autoencoder, Denoising, Retriever, read
 from isthmus.objectives import Sparse
 
 DATA = Path("../shared/data/fashion-mnist")
@@ -128,6 +128,13 @@ def ordered() -> None:
     save("ordered", [test, *(ae.truncate(k).reconstruct(test) for k in (1, 2, 4, 8, 16, 32))])
 
 
+def neighbours() -> None:
+    """Test pictures, and below each those of all training pictures whose codes are nearest."""
+    train, test = (read(DATA / f"{part}-images-idx3-ubyte.gz").values for part in ("train", "t10k"))
+    found = Retriever(Autoencoder(8), random_state=0).fit(train).search(test[:SHOWN], 5)[0]
+    save("neighbours", [rows / 255 for rows in (test[:SHOWN], *train[found.T])])
+
+
 def _tensor(rows: np.ndarray) -> Any:
     import torch
 
@@ -138,7 +145,7 @@ PICTURES: dict[str, Callable[[], None]] = {
     make.__name__: make
     for make in (
         *(plain, denoising, sparse, contractive, variational, adversarial),
-        *(wasserstein, vector_quantised, ordered),
+        *(wasserstein, vector_quantised, ordered, neighbours),
     )
 }
 

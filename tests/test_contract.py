@@ -66,6 +66,7 @@ TERMS = {
     "Wasserstein": ["discrepancy"],
     "VectorQuantised": ["commitment"],
     "Ordered": [],
+    "Neighbours": ["neighbours"],
     "three": ["divergence"],
 }
 #: Objectives whose codes follow a prior, or a codebook: `sample` draws from it.

@@ -83,7 +83,7 @@ def test_files_are_short():
 
 def test_every_import_is_declared_and_allowed():
     declared = {re.split(r"[\s<>=!~;\[]", line)[0].lower() for line in requirements()}
-    modules = {"sklearn": "scikit-learn", "PIL": "pillow", "mlflow": "mlflow-skinny"}
+    modules = {"sklearn": "scikit-learn", "PIL": "pillow", "mlflow": "mlflow-skinny", "faiss": "faiss-cpu"}
     for path in SOURCES:
         for name in imported(path) - set(sys.stdlib_module_names) - {"isthmus"}:
             assert name not in NEVER, f"{ids(path)} imports {name}, which DESIGN section 7 rules out"

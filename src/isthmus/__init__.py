@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Contractive,
         Denoising,
         Masking,
+        Neighbours,
         Objective,
         Ordered,
         Sparse,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
         VectorQuantised,
         Wasserstein,
     )
-    from isthmus.tasks import AnomalyDetector, Imputer, Synthesizer
+    from isthmus.tasks import AnomalyDetector, Imputer, Retriever, Synthesizer
 
 #: Public names and where they are; imported at first use, so that `isthmus --help` does not wait for torch.
 _PUBLIC = {
@@ -35,8 +36,10 @@ _PUBLIC = {
     "Denoising": "isthmus.objectives",
     "Imputer": "isthmus.tasks",
     "Masking": "isthmus.objectives",
+    "Neighbours": "isthmus.objectives",
     "Objective": "isthmus.objectives",
     "Ordered": "isthmus.objectives",
+    "Retriever": "isthmus.tasks",
     "Sparse": "isthmus.objectives",
     "Synthesizer": "isthmus.tasks",
     "Variational": "isthmus.objectives",
@@ -55,8 +58,10 @@ __all__ = [
     "Denoising",
     "Imputer",
     "Masking",
+    "Neighbours",
     "Objective",
     "Ordered",
+    "Retriever",
     "Sparse",
     "Synthesizer",
     "Variational",

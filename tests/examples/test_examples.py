@@ -53,6 +53,7 @@ def test_every_example_says_what_one_learns():
         "curve.py",
         "features.py",
         "table_features.py",
+        "retrieval.py",
     }
     for script in scripts:
         assert re.match(r'"""[^"]*\b[Yy]ou learn here\b', script.read_text()), script.name
@@ -146,6 +147,18 @@ def test_features_says_how_it_is_called(tmp_path):
     )
     assert done.returncode == 1
     assert "Give a CSV file and the column to predict" in done.stderr
+
+
+def test_retrieval(tmp_path):
+    said = run(EXAMPLES / "retrieval.py", tmp_path)
+    raw, pca, ours = (figures(line_with(said, name))[0] for name in ("all 64", "PCA", "Isthmus"))
+    assert raw > ours > pca + 0.03
+    assert "it finds [9000, " in said
+    assert "<html" in (tmp_path / "retrieval.html").read_text()
+
+
+def test_search_of_the_guide(tmp_path):
+    run(ROOT / "docs" / "snippets" / "retrieval.py", tmp_path)
 
 
 def test_pipeline_of_the_guide(tmp_path):

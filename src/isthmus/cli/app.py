@@ -18,6 +18,7 @@ from isthmus.cli import (
     looking,
     options,
     scoring,
+    searching,
     synthesizing,
     using,
 )
@@ -71,6 +72,7 @@ PANELS = (
     (denoising, "Do a job"),
     (filling, "Do a job"),
     (synthesizing, "Do a job"),
+    (searching, "Do a job"),
 )
 for module, panel in PANELS:
     for command in module.COMMANDS:

@@ -250,6 +250,18 @@ MadeCondition = Annotated[
     list[str] | None,
     _option(OUTPUT, "Value of a column of the rows to be made; once for each.", "COLUMN=VALUE", "--condition"),
 ]
+Database = Annotated[str, _argument("MODEL", "Folder of a retriever, as `isthmus index` writes it.")]
+Queries = Annotated[str, _argument("QUERIES", "A picture, a folder of pictures, a table or an array, or - for stdin.")]
+CodeSize = Annotated[Any, _option(MODEL, "Size of the code.", "N|auto", "--dim", parser=number)]
+Metric = Annotated[str, _option(MODEL, "Distance of codes: euclidean or cosine.", "METRIC")]
+IndexKind = Annotated[
+    str, _option(MODEL, "exact; or hnsw or ivfpq, by faiss, for very many items.", "INDEX", "--index")
+]
+Ids = Annotated[str | None, _option(DATA, "Column that names the rows; it is not fitted.", "COLUMN", "--ids")]
+Nearest = Annotated[int, _option(OUTPUT, "How many for each query.", "K", "-k", min=1)]
+ToHits = Annotated[
+    str | None, _option(OUTPUT, ".csv, .parquet or .feather, or - for CSV on stdout.", "FILE", "-o", "--to")
+]
 Seed = Annotated[int | None, _option(OUTPUT, _SEED, "N", min=0, max=MOST_SEED)]
 WorkOn = Annotated[str, _option(OUTPUT, f"Where to work: {_DEVICE}", "DEVICE")]
 Debug = Annotated[

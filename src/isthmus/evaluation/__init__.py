@@ -6,6 +6,7 @@ from isthmus.evaluation.disentangling import dci, disentanglement, mutual_inform
 from isthmus.evaluation.fidelity import Fidelity, fidelity
 from isthmus.evaluation.findings import Advice, advice
 from isthmus.evaluation.latent_pictures import explanation_figure
+from isthmus.evaluation.neighbours import neighbours_figure
 from isthmus.evaluation.page import report
 from isthmus.evaluation.prefixes import PrefixCurve, prefix_curve
 from isthmus.evaluation.privacy import Privacy, privacy
@@ -38,6 +39,7 @@ __all__ = [
     "hole",
     "match_directions",
     "mutual_information_gap",
+    "neighbours_figure",
     "prefix_curve",
     "privacy",
     "psnr",

@@ -7,6 +7,7 @@ from isthmus.objectives.columns import Columns
 from isthmus.objectives.contractive import Contractive
 from isthmus.objectives.denoising import Denoising
 from isthmus.objectives.masking import Masking
+from isthmus.objectives.neighbours import Neighbours
 from isthmus.objectives.ordered import Ordered
 from isthmus.objectives.quantised import VectorQuantised
 from isthmus.objectives.reconstruction import LOSSES, Loss, make_loss
@@ -27,6 +28,7 @@ __all__ = [
     "Denoising",
     "Loss",
     "Masking",
+    "Neighbours",
     "Objective",
     "Ordered",
     "Rival",

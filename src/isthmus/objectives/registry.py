@@ -14,6 +14,7 @@ from isthmus.objectives.chain import Chain
 from isthmus.objectives.contractive import Contractive
 from isthmus.objectives.denoising import Denoising
 from isthmus.objectives.masking import Masking
+from isthmus.objectives.neighbours import Neighbours
 from isthmus.objectives.ordered import Ordered
 from isthmus.objectives.quantised import VectorQuantised
 from isthmus.objectives.sparse import Sparse
@@ -25,7 +26,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     kind.__name__: kind
     for kind in (
         *(Denoising, Masking, Sparse, Contractive, Variational),
-        *(Adversarial, Wasserstein, VectorQuantised, Ordered),
+        *(Adversarial, Wasserstein, VectorQuantised, Ordered, Neighbours),
     )
 }
 

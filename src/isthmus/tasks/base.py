@@ -216,8 +216,11 @@ def _below(prefix: str, named: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kept(value: Any) -> Any:
-    """Give a parameter as JSON can hold it; a generator of random numbers belongs to one run and is not kept."""
-    if isinstance(value, np.random.RandomState):
+    """Give a parameter as JSON can hold it.
+
+    A generator of random numbers belongs to one run and is not kept; an estimator is kept among what was learnt.
+    """
+    if isinstance(value, (np.random.RandomState, BaseEstimator)):
         return None
     if isinstance(value, (tuple, list)):
         return [_kept(item) for item in value]

@@ -1,0 +1,159 @@
+"""`isthmus index` and `isthmus search`: a database of items, and those that are most like a query."""
+
+# ruff: noqa: PLC0415 - all of these bring torch, which is imported once a command runs
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from isthmus.cli import options as o
+from isthmus.cli.console import out, say
+from isthmus.cli.fitting import check_model_place
+from isthmus.cli.jobs import saved
+from isthmus.cli.reading import Selection, has_pictures
+from isthmus.cli.tables import print_places
+from isthmus.cli.writing import STANDARD_OUTPUT, Result, check_file, write_rows
+from isthmus.exceptions import ParameterError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from isthmus.data import Raw
+
+#: Formats that hold words beside numbers.
+ENDINGS = (".csv", ".parquet", ".feather")
+#: Queries whose hits are printed where no file is asked for.
+SHOWN = 10
+
+
+def index(
+    source: o.Source,
+    *,
+    columns: o.Columns = None,
+    drop: o.Drop = None,
+    ids: o.Ids = None,
+    size: o.Size = None,
+    schema: o.Schema = None,
+    kind: o.Kind = "auto",
+    dim: o.CodeSize = 32,
+    metric: o.Metric = "euclidean",
+    index: o.IndexKind = "exact",
+    max_epochs: o.MaxEpochs = "auto",
+    random_state: o.RandomState = None,
+    device: o.Device = "auto",
+    to: o.ToModel,
+    force: o.Force = False,
+    verbose: o.Verbose = True,
+    debug: o.Debug = False,
+) -> None:
+    """Make a database of SOURCE for `isthmus search`; the ids of pictures are their file names."""
+    check_model_place(to, force=force)
+    from isthmus import Autoencoder, Retriever
+
+    # Parameters are checked before the data are read, which may take long.
+    retriever = Retriever(
+        Autoencoder(dim, max_epochs=max_epochs),
+        metric=metric,
+        index=index,
+        random_state=random_state,
+        device=device,
+        verbose=int(verbose),
+    )
+    retriever._check_parameters()
+    selection = Selection(columns, drop if ids is None else [*(drop or ()), ids], size, schema)
+    raw = selection.read(source, kind)
+    if verbose:
+        say(f"Learning what {len(raw):,} items of {raw.origin} are like. Ctrl-C stops and keeps the best so far.")
+    retriever.fit(raw, ids=None if ids is None else _names(raw, ids)).save(to)
+    if verbose:
+        print_places(database=to)
+
+
+def search(
+    model: o.Database,
+    queries: o.Queries,
+    *,
+    columns: o.Columns = None,
+    drop: o.Drop = None,
+    size: o.Size = None,
+    k: o.Nearest = 10,
+    to: o.ToHits = None,
+    device: o.WorkOn = "auto",
+    debug: o.Debug = False,
+) -> None:
+    """Find the items of a database that are most like each of QUERIES; pictures are resized to those in it."""
+    if to is not None and to != STANDARD_OUTPUT:
+        check_file(to, ENDINGS, queries)
+    from isthmus import Retriever
+
+    retriever = saved(model, Retriever, "search", device)
+    if size is None and retriever.kind_ == "image" and has_pictures(queries):
+        # As the pictures of the database were, whose size is the only one that it can be asked for.
+        height, width = retriever.schema_.item_shape[:2]
+        size = (height, width)
+    raw = Selection(columns, drop, size).read_for(retriever, queries)
+    found, distances = retriever.search(raw, k)
+    if to is None:
+        _show(raw, found, distances)
+    else:
+        write_rows(to, _result(raw, found, distances))
+    if to != STANDARD_OUTPUT:
+        print_places(hits=to)
+
+
+COMMANDS = (index, search)
+EXAMPLES = {
+    "index": """Examples:
+
+$ isthmus index people.csv --ids name --dim 3 --max-epochs 5 --to people
+
+$ isthmus index photos/ --size 16x16 --dim 8 --max-epochs 5 --to photo-database""",
+    "search": """Examples:
+
+$ isthmus search people new.csv -k 3
+
+$ isthmus search people new.csv -k 3 -o hits.csv
+
+$ isthmus search photo-database photos/photo01.bmp -k 5""",
+}
+
+
+def _names(raw: Raw, column: str) -> list[str]:
+    if column not in raw.extra:
+        raise ParameterError(f"--ids {column}: {raw.origin} has no columns with names, which could name its rows.")
+    return [str(name) for name in raw.extra[column]]
+
+
+def _called(raw: Raw) -> list[str]:
+    """Names of the queries: those of files, else numbers."""
+    return list(raw.row_names) if raw.row_names is not None else [str(i) for i in range(len(raw))]
+
+
+def _show(raw: Raw, found: np.ndarray, distances: np.ndarray) -> None:
+    table = Table("query", "rank", "id", "distance")
+    for i in (1, 3):
+        table.columns[i].justify = "right"
+    for name, ids, away in list(zip(_called(raw), found, distances, strict=True))[:SHOWN]:
+        for rank, (hit, distance) in enumerate(zip(ids, away, strict=True), 1):
+            table.add_row(escape(name) if rank == 1 else "", str(rank), escape(str(hit)), f"{distance:.4g}")
+        table.add_section()
+    out().print(table)
+    if len(raw) > SHOWN:
+        say(f"Shown are the first {SHOWN} of {len(raw):,} queries; -o FILE writes all.")
+
+
+def _result(raw: Raw, found: np.ndarray, distances: np.ndarray) -> Result:
+    import numpy as np
+    import pyarrow as pa
+
+    n, k = found.shape
+    columns = {
+        "query": np.repeat(np.array(_called(raw), dtype=object), k),
+        "rank": np.tile(np.arange(1, k + 1), n),
+        "id": found.ravel(),
+        "distance": distances.ravel(),
+    }
+    return Result(pa.table({name: pa.array(values) for name, values in columns.items()}))

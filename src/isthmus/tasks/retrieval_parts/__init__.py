@@ -1,0 +1,1 @@
+"""Parts of the retriever: names of items, exact search, and approximate search by faiss."""

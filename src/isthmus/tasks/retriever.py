@@ -1,0 +1,323 @@
+"""Content-based retrieval: the items of a database that are most like a query."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus import parameters as check
+from isthmus.autoencoder import Autoencoder
+from isthmus.data import Raw, as_raw
+from isthmus.exceptions import DataError, ParameterError
+from isthmus.objectives import Neighbours
+from isthmus.tasks.base import Learnt, Task
+from isthmus.tasks.retrieval_parts.approximate import INDEXES, Approximate, import_faiss
+from isthmus.tasks.retrieval_parts.exact import search_exact
+from isthmus.tasks.retrieval_parts.naming import as_numbers, from_numbers, named, places
+
+EUCLIDEAN, COSINE, EXACT = "euclidean", "cosine", "exact"
+#: Rows of a step, among which neighbours are sought.
+BATCH = 512
+#: Steps that 60,000 rows get; the number grows as the rows to the power 0.4, from so many on.
+STEPS, ROWS, POWER, FEWEST = 2500, 60_000, 0.4, 300
+#: Values of a picture up to which a dense network is used, which takes an eighth of a convolutional one's time.
+DENSE = 4096
+
+
+class Retriever(Task):
+    """Find the items of a database that are most like a query: vectors, rows of tables, pictures or sequences.
+
+    Items and queries are compared by their codes. Unless the autoencoder brings an objective of its own, it is fitted
+    with `Neighbours`, which gives near rows near codes; no labels are needed.
+
+    Parameters
+    ----------
+    autoencoder : Autoencoder, optional
+        What makes the codes; a copy of it is fitted. What it leaves at its default is chosen for search: the objective,
+        the batch, the number of epochs, and a dense network for pictures of up to 4,096 values.
+    latent_dim : int or "auto", default=32
+        Size of the code, where no autoencoder is given.
+    metric : {"euclidean", "cosine"}, default="euclidean"
+        Distance of codes; "cosine" is one less the cosine, from 0 to 2.
+    index : {"exact", "hnsw", "ivfpq"}, default="exact"
+        "exact" looks at every item. The others look at fewer of them and miss some, by faiss (`isthmus[index]`):
+        "hnsw" by a graph, "ivfpq" by cells and a byte for two units, for a million items and more.
+    kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
+        What the data are; "auto" looks at them.
+    random_state : int, RandomState instance or None, default=None
+        Of an autoencoder that has none of its own.
+    device : str, default="auto"
+        "auto", "cpu", "cuda", "cuda:1" or "mps"; of an autoencoder whose own is "auto".
+    verbose : int, default=0
+        1 shows progress, 2 each epoch; of an autoencoder whose own is 0.
+
+    Attributes
+    ----------
+    autoencoder_ : Autoencoder
+        What makes the codes.
+    codes_ : ndarray of float32 of shape (n, latent_dim)
+        Codes of the items.
+    ids_ : ndarray of int64, or of str objects, of shape (n,)
+        Names of the items.
+    kind_, schema_, n_features_in_, feature_names_in_, n_rows_
+        As of `Autoencoder`; `n_rows_` counts the rows fitted on, which `add` and `remove` leave alone.
+
+    Notes
+    -----
+    A query that is in the database is its own first hit, at a distance of 0 up to rounding; leave it out by asking for
+    one more. Exact search breaks ties by the order of the items. An index of faiss is made at the first search, and
+    again at the first one after the items have changed or a model was loaded; made by several threads, it may find
+    other items from run to run.
+
+    References
+    ----------
+    L. van der Maaten, "Learning a parametric embedding by preserving local structure", AISTATS 2009. Y. A. Malkov,
+    D. A. Yashunin, "Efficient and robust approximate nearest neighbor search using hierarchical navigable small world
+    graphs", 2018. H. Jegou, M. Douze, C. Schmid, "Product quantization for nearest neighbor search", 2011.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from isthmus import Autoencoder, Retriever
+    >>> X = load_digits().images[:300]
+    >>> retriever = Retriever(Autoencoder(8, max_epochs=5), random_state=0).fit(X)
+    >>> ids, distances = retriever.search(X[:2], k=3)
+    >>> ids.shape, ids[:, 0].tolist()
+    ((2, 3), [0, 1])
+    >>> _ = retriever.remove([1]).add(X[1:2], ids=[900])
+    >>> retriever.search(X[:2], k=1)[0].tolist()
+    [[0], [900]]
+    """
+
+    PARAMETERS: ClassVar = {
+        **Task.PARAMETERS,
+        "autoencoder": (
+            check.either(check.nothing, lambda v: isinstance(v, Autoencoder)),
+            "None or an Autoencoder, such as Autoencoder(32)",
+        ),
+        "latent_dim": check.AUTOENCODER["latent_dim"],
+        "metric": (check.word(EUCLIDEAN, COSINE), f"'{EUCLIDEAN}' or '{COSINE}'"),
+        "index": (check.word(EXACT, *INDEXES), ", ".join(map(repr, (EXACT, *INDEXES)))),
+    }
+    ABOUT: ClassVar = "A retriever: it finds the items of its database that are most like a query."
+    USAGE: ClassVar = {
+        "python": [
+            "ids, distances = model.search(queries, k=10)  # (n, 10) each; queries as under Data",
+            "model.add(more, ids=[...])",
+            "model.remove(ids)",
+        ],
+        "console": ["isthmus search path/to/this/folder queries.csv -k 10"],
+    }
+
+    autoencoder: Any
+    autoencoder_: Autoencoder
+
+    def __init__(
+        self,
+        autoencoder: Autoencoder | None = None,
+        *,
+        latent_dim: int | str = 32,
+        metric: str = EUCLIDEAN,
+        index: str = EXACT,
+        kind: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        device: str = "auto",
+        verbose: int = 0,
+    ):
+        self.autoencoder = autoencoder
+        self.latent_dim = latent_dim
+        self.metric = metric
+        self.index = index
+        self.kind = kind
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None, *, ids: Any = None) -> Self:
+        """Fit the autoencoder on rows, and make them the database.
+
+        Parameters
+        ----------
+        X : array, frame, sparse matrix, tensor, Dataset, list or path
+            Rows; NaN means missing.
+        y : ignored
+        ids : sequence of int or str, optional
+            Names of the rows, each its own; by default file names for pictures from a folder, else positions.
+
+        Returns
+        -------
+        Retriever
+            Itself.
+
+        Raises
+        ------
+        ParameterError
+            If a parameter has a value that cannot be used, or `index` needs faiss and it is not installed.
+        DataError
+            If the data or the ids cannot be used.
+        """
+        self._check_parameters()
+        if self.index != EXACT:
+            import_faiss(self.index)
+        own = self.autoencoder
+        raw = as_raw(X, kind=self.kind if own is None or self.kind != "auto" else own.kind)
+        names = named(ids, raw)
+        autoencoder = self._chosen(raw).fit(raw)
+        self.autoencoder_ = autoencoder
+        self._fitted_on(autoencoder.preparation_, len(raw))
+        self._hold(self._encode(raw), names, len(raw))
+        return self
+
+    def search(self, queries: Any, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
+        """Find the items that are most like each query.
+
+        Parameters
+        ----------
+        queries : same as X in fit
+            Of any number of rows.
+        k : int, default=10
+            How many, from 1 to the number of items.
+
+        Returns
+        -------
+        ids : ndarray of shape (n, k)
+            Names of the items, the nearest first.
+        distances : ndarray of float64 of shape (n, k)
+            In the space of codes.
+
+        Raises
+        ------
+        ParameterError
+            If k is no whole number from 1 on, or larger than the database.
+        DataError
+            If the queries cannot be used.
+        """
+        check_is_fitted(self)
+        if not check.whole(1)(k):
+            raise ParameterError(f"Retriever: k={k!r} cannot be used; expected a whole number from 1 on.")
+        if k > len(self.codes_):
+            raise ParameterError(
+                f"Retriever: k={k} cannot be used; the database has {len(self.codes_):,} items. Give at most as many."
+            )
+        found, distances = self._nearest(self._encode(self._given(queries)), int(k))
+        return self.ids_[found], distances
+
+    def add(self, X: Any, ids: Any = None) -> Self:
+        """Add items to the database; the autoencoder stays as it is.
+
+        Parameters
+        ----------
+        X : same as in fit
+        ids : sequence of int or str, optional
+            Names of the items, of the kind that the others have. By default file names, else the numbers that follow.
+
+        Returns
+        -------
+        Retriever
+            Itself.
+
+        Raises
+        ------
+        DataError
+            If the rows cannot be used, or the ids are of another number, not each its own, or there already.
+        """
+        raw = self._given(X)
+        names = named(ids, raw, self.ids_, self._following)
+        codes = np.concatenate([self.codes_, self._encode(raw)])
+        self._hold(codes, np.concatenate([self.ids_, names]), self._following)
+        return self
+
+    def remove(self, ids: Any) -> Self:
+        """Take items out of the database; the others keep their ids.
+
+        Parameters
+        ----------
+        ids : sequence of int or str, or a single one
+
+        Returns
+        -------
+        Retriever
+            Itself.
+
+        Raises
+        ------
+        DataError
+            If an id is not there, or nothing would be left.
+        """
+        check_is_fitted(self)
+        stays = np.ones(len(self.ids_), dtype=bool)
+        stays[places(ids, self.ids_)] = False
+        if not stays.any():
+            raise DataError("Removing all items would leave nothing to search. Fit a new Retriever instead.")
+        self._hold(self.codes_[stays], self.ids_[stays], self._following)
+        return self
+
+    # --- Parts
+
+    def _chosen(self, raw: Raw) -> Autoencoder:
+        """Give a copy of the autoencoder, with what it leaves open chosen for search."""
+        own: Any = Autoencoder(self.latent_dim) if self.autoencoder is None else clone(self.autoencoder)
+        steps = max(FEWEST, STEPS * (len(raw) / ROWS) ** POWER)
+        choices = {
+            "objective": (None, Neighbours()),
+            "batch_size": ("auto", BATCH),
+            "max_epochs": ("auto", max(2, math.ceil(steps / math.ceil(len(raw) / BATCH)))),
+            "kind": ("auto", raw.kind),
+            "random_state": (None, self._seed()),
+            "device": ("auto", self.device),
+            "verbose": (0, self.verbose),
+        }
+        if raw.kind == "image" and math.prod(raw.item_shape) <= DENSE:
+            choices["network"] = ("auto", "dense")
+        params = own.get_params(deep=False)
+        if not _is(params["objective"], None):
+            # Made for an objective of its own, the rest is as well left to the autoencoder.
+            for name in ("batch_size", "max_epochs", "network"):
+                choices.pop(name, None)
+        left = {name: choice for name, (default, choice) in choices.items() if _is(params[name], default)}
+        return own.set_params(**left)
+
+    def _encode(self, raw: Raw) -> np.ndarray:
+        """Codes as they are compared: for "cosine" of length 1."""
+        codes = self.autoencoder_._inference.codes(raw).astype(np.float32)
+        if self.metric == COSINE:
+            codes = codes / np.maximum(np.linalg.norm(codes, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        return codes
+
+    def _nearest(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        if self.index == EXACT:
+            found, distances = search_exact(self.codes_, queries, k, self.autoencoder_._model.device)
+        else:
+            if self._index is None:
+                self._index = Approximate(self.index, self.codes_)
+            found, distances = self._index.search(queries, k)
+        return found, np.square(distances) / 2 if self.metric == COSINE else distances
+
+    def _hold(self, codes: np.ndarray, ids: np.ndarray, following: int) -> None:
+        """Make codes the database."""
+        self.codes_, self.ids_ = codes, ids
+        # Numbers of items that were removed are not given again.
+        self._following = max(following, int(ids.max()) + 1) if ids.dtype != object else following
+        self._index: Approximate | None = None
+
+    # --- To a folder and back
+
+    def _learnt(self) -> Learnt:
+        arrays = {"codes": self.codes_, "ids": as_numbers(self.ids_)}
+        values = {"following": self._following, "given": self.autoencoder is not None}
+        return Learnt(values, arrays, {"main": self.autoencoder_})
+
+    def _restore(self, learnt: Learnt) -> None:
+        self.autoencoder_ = learnt.autoencoders["main"]
+        if learnt.values["given"]:
+            self.autoencoder = clone(self.autoencoder_)
+        self._hold(learnt.arrays["codes"], from_numbers(learnt.arrays["ids"]), learnt.values["following"])
+
+
+def _is(value: Any, default: Any) -> bool:
+    """Whether a parameter is left at its default; arrays and modules are none."""
+    return value is default or (isinstance(value, (str, int)) and value == default)

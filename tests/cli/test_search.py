@@ -1,0 +1,74 @@
+"""`index` and `search`: databases of tables and pictures, hits on the screen and in files, what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from isthmus import load
+from isthmus.cli.searching import SHOWN
+
+QUICK = ["--dim", "2", "--max-epochs", "2", "--random-state", "0"]
+
+
+@pytest.fixture(scope="module")
+def databases(made, tmp_path_factory):
+    from isthmus.cli import main
+
+    folder = tmp_path_factory.mktemp("databases")
+    to = [*QUICK, "--quiet"]
+    assert main(["index", f"{made}/people.csv", "--ids", "name", "--to", f"{folder}/people", *to]) == 0
+    assert main(["index", f"{made}/photos", "--to", f"{folder}/photos", *to]) == 0
+    return folder
+
+
+def test_a_table_searched_by_its_own_rows(made, databases, command):
+    to = databases / "hits.csv"
+    code, out, err = command("search", databases / "people", made / "people.csv", "-k", 3, "-o", to)
+    assert code == 0, err
+    assert str(to) in out
+    hits = pd.read_csv(to)
+    assert list(hits.columns) == ["query", "rank", "id", "distance"]
+    assert len(hits) == 60 * 3
+    first = hits[hits["rank"] == 1]
+    assert first["id"].tolist() == [f"Ann {i}" for i in range(60)]
+    np.testing.assert_allclose(first["distance"], 0, atol=1e-4)
+    names = pd.read_csv(made / "people.csv")["name"]
+    assert load(databases / "people").ids_.tolist() == names.tolist()
+
+
+def test_a_picture_is_found_by_its_file_name(made, databases, command):
+    code, out, err = command("search", databases / "photos", made / "photos" / "photo07.bmp", "-k", 2)
+    assert code == 0, err
+    lines = [line for line in out.splitlines() if "photo" in line]
+    assert lines[0].count("photo07.bmp") == 2, "the query and its first hit"
+    assert len(lines) == 2
+
+
+def test_a_picture_of_another_size_is_resized(made, databases, command, tmp_path):
+    with Image.open(made / "photos" / "photo07.bmp") as photo:
+        photo.resize((48, 24), Image.Resampling.NEAREST).save(tmp_path / "large.png")
+    code, out, err = command("search", databases / "photos", tmp_path / "large.png", "-k", 1)
+    assert code == 0, err
+    assert "photo07.bmp" in out
+
+
+def test_the_screen_shows_some_queries_and_standard_output_takes_all(made, databases, command):
+    code, out, err = command("search", databases / "people", made / "people.csv", "-k", 1)
+    assert code == 0
+    assert sum("Ann" in line for line in out.splitlines()) == SHOWN
+    assert f"the first {SHOWN} of 60 queries" in err
+    code, out, _ = command("search", databases / "people", made / "people.csv", "-k", 2, "-o", "-")
+    assert len(out.splitlines()) == 121
+
+
+def test_what_cannot_be_done_is_said(made, databases, refused, tmp_path):
+    people, rows = databases / "people", made / "people.csv"
+    refused(2, "the database has 60 items", "search", people, rows, "-k", 61)
+    refused(2, "the ending says the format", "search", people, rows, "-o", tmp_path / "hits.npy")
+    refused(4, "of class Autoencoder", "search", made / "model", rows)
+    refused(2, "metric='far' cannot be used", "index", rows, "--to", tmp_path / "m", "--metric", "far", *QUICK)
+    refused(3, "more than once", "index", rows, "--ids", "children", "--to", tmp_path / "m", *QUICK, "-q")
+    refused(3, "no such column", "index", rows, "--ids", "nme", "--to", tmp_path / "m", *QUICK, "-q")
+    refused(4, "--force", "index", rows, "--ids", "name", "--to", people, *QUICK, "-q")
+    assert not (tmp_path / "m").exists()
