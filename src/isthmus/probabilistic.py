@@ -197,8 +197,8 @@ class Probabilistic:
         """Make rows of which some columns are known: (n, d), in the person's units."""
         if not self._inference.objective.given:
             raise ParameterError(
-                f"condition= needs a model that was fitted with Variational(condition=[columns]), but this one has "
-                f"{self._inference.objective!r}."
+                "condition= needs a model that was fitted with labels, fit(X, y), or with "
+                f"Variational(condition=[columns]), but this one has {self._inference.objective!r}."
             )
         # Nothing beside it in a list works on the code, so that what is drawn is the code.
         bound, _ = _variational(self._inference, torch.float32)
