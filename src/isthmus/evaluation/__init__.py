@@ -5,6 +5,7 @@ from isthmus.evaluation.directions import DirectionMatch, match_directions
 from isthmus.evaluation.disentangling import dci, disentanglement, mutual_information_gap, sap
 from isthmus.evaluation.fidelity import Fidelity, fidelity
 from isthmus.evaluation.findings import Advice, advice
+from isthmus.evaluation.grids import grid_figure, picture_grid
 from isthmus.evaluation.latent_pictures import explanation_figure
 from isthmus.evaluation.page import report
 from isthmus.evaluation.prefixes import PrefixCurve, prefix_curve
@@ -32,8 +33,10 @@ __all__ = [
     "disentanglement",
     "explanation_figure",
     "fidelity",
+    "grid_figure",
     "match_directions",
     "mutual_information_gap",
+    "picture_grid",
     "prefix_curve",
     "privacy",
     "report",
