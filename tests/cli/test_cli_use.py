@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from cli_files import write_photos
 from PIL import Image
 from pyarrow import feather, parquet
 
@@ -282,3 +283,33 @@ def test_interpolation_of_rows_and_what_is_refused(made, command, refused, tmp_p
     refused(2, "path='round' cannot be used", *words, rows / "b.csv", "--path", "round", "--to", rows / "to.csv")
     refused(2, ".png means a grid of pictures", *words, rows / "b.csv", "--to", rows / "to.png")
     refused(2, "this is the source itself", *words, rows / "b.csv", "--to", rows / "b.csv")
+
+
+def test_features_beside_pca(made, command, refused, tmp_path):
+    fit = ["fit", made / "people.csv", "--to", tmp_path / "model", "--drop", "name,children", "--max-epochs", "1", "-q"]
+    assert command(*fit)[0] == 0
+    encode = ["encode", tmp_path / "model", made / "people.csv", "--drop", "children", "--labels", "children"]
+    code, out, err = command(*encode, "--to", tmp_path / "codes.csv")
+    assert code == 0, err
+    assert "PCA of" in out
+    assert "15 labels" in out, "a quarter of the 60 rows"
+    assert {"children", "autoencoder0"} <= set(columns(tmp_path / "codes.csv"))
+    code, out, err = command(*encode, "--to", "-")
+    assert out.startswith("autoencoder0,"), "results alone"
+    assert "PCA of" in err
+    refused(2, "--labels shoe: ", *encode[:3], "--labels", "shoe", "--to", "-")
+
+
+def test_features_of_a_folder_have_names_and_subfolders(command, made, tmp_path):
+    write_photos(tmp_path / "photos", side=16)
+    encode = ["encode", made / "photo-model", tmp_path / "photos", "--size", "12x12", "--labels", "folder"]
+    (tmp_path / "photos" / "other").mkdir()
+    for path in (tmp_path / "photos").glob("photo*"):
+        path.rename(tmp_path / "photos" / "other" / path.name)
+    code, out, err = command(*encode, "--to", tmp_path / "features.parquet")
+    assert code == 0, err
+    assert "2 labels" in out
+    table = columns(tmp_path / "features.parquet")
+    assert list(table) == ["file_name", *CODES, "folder"]
+    assert set(table["folder"]) == {"more", "other"}
+    assert all(name.startswith(folder) for name, folder in zip(table["file_name"], table["folder"], strict=True))

@@ -1,13 +1,16 @@
 """`isthmus encode`, `decode`, `reconstruct`, `sample` and `interpolate`: putting a model to use."""
 
+# ruff: noqa: PLC0415 - evaluation brings torch, which is imported once a command runs
+
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
 from isthmus.cli import options as o
-from isthmus.cli.console import say
-from isthmus.cli.reading import Selection, load_autoencoder, read_codes
+from isthmus.cli.console import err, out, say
+from isthmus.cli.reading import Selection, labels_of, load_autoencoder, read_codes
+from isthmus.cli.tables import print_probe
 from isthmus.cli.writing import (
     FILE_NAME,
     STANDARD_OUTPUT,
@@ -27,16 +30,25 @@ def encode(
     columns: o.Columns = None,
     drop: o.Drop = None,
     size: o.Size = None,
+    labels: o.Labels = None,
     to: o.ToCodes,
     device: o.WorkOn = "auto",
     debug: o.Debug = False,
 ) -> None:
-    """Turn the rows of SOURCE into codes; file names of pictures and columns set aside are carried along."""
+    """Turn the rows of SOURCE into codes; file names of pictures and columns set aside are carried along.
+
+    With --labels, print how well a linear model tells them from the codes, beside PCA of the same size.
+    """
     check_rows(to, source)
     fitted = load_autoencoder(model, device)
     raw = Selection(columns, drop, size).read_for(fitted, source)
     codes = fitted.transform(raw)
+    asked = None if labels is None else labels_of(raw, labels)
     _finish(to, Result(codes, list(fitted.get_feature_names_out()), raw.extra, raw.row_names), "codes")
+    if asked is not None:
+        from isthmus import evaluation
+
+        print_probe(evaluation.linear_probe(fitted, raw, asked), err() if to == STANDARD_OUTPUT else out())
 
 
 def decode(
@@ -152,6 +164,8 @@ EXAMPLES = {
 $ isthmus encode model new.csv --to codes.csv
 
 $ isthmus encode model new.csv --to codes.parquet --drop name
+
+$ isthmus encode photo-model photos/ --to features.parquet --labels folder
 
 $ cat new.csv | isthmus encode model - --to - > codes.csv""",
     "decode": """Examples:

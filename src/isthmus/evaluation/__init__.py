@@ -7,6 +7,7 @@ from isthmus.evaluation.fidelity import Fidelity, fidelity
 from isthmus.evaluation.findings import Advice, advice
 from isthmus.evaluation.grids import grid_figure, picture_grid
 from isthmus.evaluation.latent_pictures import explanation_figure
+from isthmus.evaluation.linear_probe import LinearProbe, linear_probe
 from isthmus.evaluation.page import report
 from isthmus.evaluation.prefixes import PrefixCurve, prefix_curve
 from isthmus.evaluation.privacy import Privacy, privacy
@@ -20,6 +21,7 @@ __all__ = [
     "DirectionMatch",
     "Errors",
     "Fidelity",
+    "LinearProbe",
     "PrefixCurve",
     "Privacy",
     "SparseFigures",
@@ -34,6 +36,7 @@ __all__ = [
     "explanation_figure",
     "fidelity",
     "grid_figure",
+    "linear_probe",
     "match_directions",
     "mutual_information_gap",
     "picture_grid",
