@@ -147,7 +147,7 @@ def _channels_last(pictures: Any) -> np.ndarray:
     """Take pictures as (n, h, w, c)."""
     tensor = hasattr(pictures, "detach")
     try:
-        array = np.asarray(pictures.detach().cpu() if tensor else pictures)
+        array: np.ndarray = np.asarray(pictures.detach().cpu() if tensor else pictures)
     except ValueError:
         array = np.empty(0, dtype=object)
     if array.ndim not in (3, 4) or not array.size or array.dtype.kind not in "buif":

@@ -136,12 +136,9 @@ def linear_probe(model: Autoencoder, X: Any, y: Any, *, random_state: Any = 0) -
     if len(known) > MOST_ROWS:
         known = np.sort(np.random.default_rng(0).permutation(known)[:MOST_ROWS])
     raw, answers = raw.take(known), labels.index[known]
-    train, test = train_test_split(
-        np.arange(len(known)),
-        test_size=HELD_OUT,
-        random_state=random_state,
-        stratify=answers if can_stratify(answers) else None,
-    )
+    stratify = answers if can_stratify(answers) else None
+    split = train_test_split(np.arange(len(known)), test_size=HELD_OUT, random_state=random_state, stratify=stratify)
+    train, test = map(np.asarray, split)
     right = [_right(codes, answers, train, test) for codes in (model.transform(raw), _components(model, raw))]
     most = np.bincount(answers[train]).argmax()
     return LinearProbe(
