@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isthmus import Autoencoder, Variational, load
+from isthmus import Autoencoder, Variational, VectorQuantised, load
 from isthmus.exceptions import DataError, ParameterError
 
 CENTRES = np.array([[0.0, 0.0, 0.0], [9.0, 0.0, 3.0], [0.0, 9.0, -3.0]])
@@ -57,7 +57,26 @@ def test_the_mixture_is_nearer_to_the_rows_than_the_prior(variational):
 
 def test_auto_is_what_the_documentation_says(plain, variational):
     np.testing.assert_array_equal(plain.sample(5, 0), plain.sample(5, 0, density="mixture"))
-    np.testing.assert_array_equal(variational.sample(5, 0), variational.sample(5, 0, density="prior"))
+    np.testing.assert_array_equal(variational.sample(5, 0), variational.sample(5, 0, density="mixture"))
+
+
+@pytest.mark.parametrize(
+    "objective", [Variational(prior="mixture", components=4), VectorQuantised(codes=16, levels=1)], ids=str
+)
+def test_a_prior_that_was_learnt_is_what_is_drawn_from(objective, rows):
+    ae = Autoencoder(2, objective=objective, max_epochs=2, random_state=0).fit(rows[0])
+    np.testing.assert_array_equal(ae.sample(5, 0), ae.sample(5, 0, density="prior"))
+
+
+def test_the_mixture_is_as_wide_as_the_posteriors():
+    """With nothing to learn all posteriors are the prior: their means alone would be a point."""
+    X = np.random.default_rng(0).normal(size=(400, 6)).astype(np.float32)
+    ae = Autoencoder(2, objective=Variational(beta=30), linear_path=False, max_epochs=30, random_state=0)
+    with pytest.warns(RuntimeWarning, match="collapse"):
+        ae.fit(X)
+    assert ae.transform(X).std() < 0.1
+    drawn = ae._mixture(None).sample(4000, np.random.RandomState(0))
+    np.testing.assert_allclose(drawn.std(0), 1, atol=0.1)
 
 
 def test_labels_change_nothing_else(rows, plain):

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from isthmus.training.inference import Inference
     from isthmus.training.pca import PrincipalComponents
 
-#: Training codes that are kept, so that `sample` can fit its densities.
-CODES_KEPT = 5000
+#: Training codes that are kept, so that `sample` can fit its densities: the fewest and the most, of so many values.
+CODES_KEPT, VALUES_KEPT = (5000, 20_000), 1 << 19
+#: Rows on which it is measured how far posteriors spread.
+SPREAD_ROWS = 1000
 #: What `sample` can draw codes from.
 AUTO, PRIOR, MIXTURE = DENSITIES = ("auto", "prior", "mixture")
 
@@ -46,6 +48,7 @@ class Codec(
     _model: Model
     _inference: Inference
     _codes: np.ndarray
+    _deviations: np.ndarray | None
     _labels: Labels | None
     _densities: dict[int | None, CodeDensity]
 
@@ -190,7 +193,8 @@ class Codec(
         density : {"auto", "prior", "mixture"}, default="auto"
             What codes are drawn from. "prior": that of the objective. "mixture": a Gaussian mixture on codes of
             training rows, which every autoencoder has; the number of its components is chosen by BIC. "auto": the prior
-            where there is one.
+            where it was learnt (a mixture, a codebook, or given columns), else the mixture, as codes meet a prior that
+            was fixed beforehand only roughly.
         condition : mapping, optional
             `{"label": 3}`, for a model that was fitted with labels, `fit(X, y)`: rows of one class, from a mixture on
             its codes alone; or a list of one label for each of the n rows. Otherwise values of the columns that the
@@ -250,7 +254,8 @@ class Codec(
 
     def _unlabelled(self, n: int, density: str, seed: int, rng: np.random.RandomState) -> np.ndarray:
         """Draw codes from the prior, or from the mixture on all training codes: (n, latent_dim)."""
-        codes = None if density == MIXTURE else self._inference.draw(n, seed)
+        by_prior = density == PRIOR or (density == AUTO and self._inference.objective.learns_prior)
+        codes = self._inference.draw(n, seed) if by_prior else None
         if codes is None:
             if density == PRIOR:
                 raise ParameterError(
@@ -272,6 +277,9 @@ class Codec(
         """Give the density on training codes, of one class or (None) of all; fitted when it is first asked for."""
         if label not in self._densities:
             codes = self._codes
+            if self._deviations is not None:
+                # What the decoder was trained on lies about the codes, which are means.
+                codes = codes + self._deviations * np.random.default_rng(0).standard_normal(codes.shape, np.float32)
             if label is not None:
                 assert self._labels is not None
                 codes = codes[self._labels.index == label]
@@ -285,8 +293,10 @@ class Codec(
 
     def _keep_codes(self, raw: Raw, labels: Labels | None, seed: int) -> None:
         """Keep codes of training rows, with their labels: what densities are fitted on."""
-        rows = np.sort(np.random.default_rng(seed).permutation(len(raw))[:CODES_KEPT])
+        most = int(np.clip(VALUES_KEPT // self.latent_dim_, *CODES_KEPT))
+        rows = np.sort(np.random.default_rng(seed).permutation(len(raw))[:most])
         self._codes = self._inference.codes(raw.take(rows)).astype(np.float32)
+        self._deviations = self._spreads(raw.take(rows[:SPREAD_ROWS]))
         self._set_labels(None if labels is None else labels.take(rows))
 
     def _set_labels(self, labels: Labels | None) -> None:

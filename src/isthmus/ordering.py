@@ -35,6 +35,7 @@ class Ordering:
     comparison_: dict[str, Any]
     stability_: dict[str, Any] | None
     _codes: np.ndarray
+    _deviations: np.ndarray | None
     _densities: dict[int | None, CodeDensity]
     _partial: Any
     _model: Model
@@ -90,6 +91,7 @@ class Ordering:
         short.set_params(latent_dim=k)
         short._set_model(model, params)
         short._codes, short._densities = self._codes[:, :k].copy(), {}
+        short._deviations = None if self._deviations is None else self._deviations[:k].copy()
         short._partial = None
         weights = sum(parameter.numel() for parameter in model.network.parameters())
         short.chosen_ = self.chosen_ | {"latent_dim": k, "weights": weights}

@@ -95,6 +95,8 @@ def as_stored(estimator: Any) -> Stored:
     tensors = {f"network/{k}": v.detach().cpu() for k, v in model.network.state_dict().items()}
     tensors |= {f"pca/{k}": torch.from_numpy(v) for k, v in model.pca.arrays().items()}
     tensors["codes"] = torch.from_numpy(estimator._codes)
+    if estimator._deviations is not None:
+        tensors["deviations"] = torch.from_numpy(estimator._deviations)
     if estimator._labels is not None:
         tensors["labels"] = torch.from_numpy(estimator._labels.index)
     if rows is not None:
@@ -142,6 +144,8 @@ def load_into(
         if isinstance(model.network, Members):
             model.network.best = estimator.best_member_
         estimator._codes = tensors["codes"].numpy()
+        deviations = tensors.get("deviations")
+        estimator._deviations = None if deviations is None else deviations.numpy()
         labelled = config.get("classes") is not None
         estimator._set_labels(Labels(tuple(config["classes"]), tensors["labels"].numpy()) if labelled else None)
         held = tensors.get("validation_rows")

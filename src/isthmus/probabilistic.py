@@ -212,6 +212,20 @@ class Probabilistic:
         made[:, bound.given] = values
         return made
 
+    @torch.no_grad()
+    def _spreads(self, raw: Raw) -> np.ndarray | None:
+        """Deviation of each unit of the code about the posterior's mean, over rows: (latent_dim,).
+
+        None for an objective whose code is no distribution.
+        """
+        if not _is_variational(self._inference.objective):
+            return None
+        squares, generator = [], torch.Generator().manual_seed(0)
+        for posterior in self._posteriors("sample", raw):
+            drawn = posterior.finished(posterior.draw(1, generator)[0]) - posterior.finished(posterior.mean)
+            squares.append(drawn.square().cpu())
+        return torch.cat(squares).mean(0).sqrt().float().numpy()
+
     def _posteriors(self, verb: str, X: Any) -> Iterator[Posterior]:
         """Give the posteriors of rows, block by block."""
         check_is_fitted(self)  # pyright: ignore[reportArgumentType]
