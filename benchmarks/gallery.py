@@ -92,7 +92,7 @@ def contractive() -> None:
 def _samples(objective: str) -> Autoencoder:
     """Fit, and save samples under the name of the objective."""
     ae = fit(objective, 10, hidden=(512, 256), max_epochs=25)
-    save(objective.partition("(")[0], ae.sample(3 * SHOWN, random_state=0).reshape(3, SHOWN, -1))
+    save(objective.partition("(")[0], ae.sample(3 * SHOWN, random_state=0, density="prior").reshape(3, SHOWN, -1))
     return ae
 
 

@@ -132,5 +132,5 @@ def test_conditions_that_do_not_fit_are_refused(condition, said, model):
 
 def test_only_a_model_that_was_fitted_for_it(frame):
     ae = Autoencoder(2, objective="variational", max_epochs=1).fit(frame)
-    with pytest.raises(ParameterError, match=r"fitted with Variational\(condition="):
+    with pytest.raises(ParameterError, match=r"Variational\(condition=\[columns"):
         ae.sample(3, condition={"of": 1})

@@ -16,7 +16,7 @@ from torch import nn
 from isthmus import parameters as check
 from isthmus import persistence
 from isthmus.codec import Codec
-from isthmus.data import Raw, Rows, as_raw
+from isthmus.data import Raw, Rows, as_labels, as_raw
 from isthmus.exceptions import DataError
 from isthmus.objectives import Objective
 from isthmus.training import fit as training
@@ -27,8 +27,6 @@ from isthmus.training.partial import PartialFit
 from isthmus.training.split import SubsetRows, held_out
 from isthmus.training.stability import stability
 
-#: Training codes that are kept, so that `sample` can fit its density.
-CODES_KEPT = 5000
 #: Rows on which the codes of the members are compared: those held out if there are as many, and at most.
 FEWEST_COMPARED, MOST_COMPARED = 100, 1000
 
@@ -131,6 +129,8 @@ class Autoencoder(Codec):
         Why training ended.
     comparison_ : dict
         "ours" and "pca": mean squared error in prepared units on the held-out rows (`split` says which).
+    classes_ : ndarray or None
+        Labels that `sample` knows, of a fit with y.
     validation_rows_ : ndarray of int or None
         Rows of X that were held out.
     best_member_ : int
@@ -233,7 +233,9 @@ class Autoencoder(Codec):
         ----------
         X : array, frame, sparse matrix, tensor, Dataset, list or path
             Rows; NaN means missing.
-        y : ignored
+        y : array of shape (n,), str or None, default=None
+            Labels, which nothing is trained on: for `sample(n, condition={"label": ...})`. A str names a column that
+            was set aside ("folder": the subfolders of pictures). Targets that are no labels are ignored.
         validation : same as X, optional
             Rows on which the best epoch is chosen, instead of a share of X.
 
@@ -255,6 +257,7 @@ class Autoencoder(Codec):
         """
         params = self._checked_parameters()
         raw = as_raw(X, kind=self.kind)
+        labels = as_labels(y, raw)
         seed = self._seed(raw)
         again = self.warm_start and hasattr(self, "network_")
         if again:
@@ -294,7 +297,7 @@ class Autoencoder(Codec):
         self.chosen_ = chosen
         self.n_rows_ = len(raw)
         self.validation_rows_ = out if len(out) else None
-        self._keep_codes(raw, seed)
+        self._keep_codes(raw, labels, seed)
         self._advise()
         self._compare_members(held if held is not None else raw.take(out) if len(out) >= FEWEST_COMPARED else raw)
         self._partial = None
@@ -310,8 +313,7 @@ class Autoencoder(Codec):
 
         Parameters
         ----------
-        X : same as in fit
-        y : ignored
+        X, y : same as in fit
 
         Returns
         -------
@@ -320,6 +322,7 @@ class Autoencoder(Codec):
         """
         params = self._checked_parameters()
         raw = as_raw(X, kind=getattr(self, "kind_", self.kind))
+        labels = as_labels(y, raw)
         partial = copy.deepcopy(self._partial) if hasattr(self, "network_") else None
         if not hasattr(self, "network_"):
             seed, before = self._seed(raw), 0
@@ -337,7 +340,7 @@ class Autoencoder(Codec):
         self._set_record(state)
         self._partial = partial
         self.chosen_ = persistence.chosen(model, plan)
-        self._keep_codes(raw, 0)
+        self._keep_codes(raw, labels, 0)
         self._compare_members(raw)
         self.n_rows_ = before + len(raw)
         self.validation_rows_ = None
@@ -393,8 +396,3 @@ class Autoencoder(Codec):
         if self._model.architecture.members > 1:
             rows = np.linspace(0, len(raw) - 1, min(len(raw), MOST_COMPARED)).round().astype(int)
             self.stability_ = stability(self._inference.member_codes(raw.take(rows)))
-
-    def _keep_codes(self, raw: Raw, seed: int) -> None:
-        rows = np.random.default_rng(seed).permutation(len(raw))[:CODES_KEPT]
-        self._codes = self._inference.codes(raw.take(np.sort(rows))).astype(np.float32)
-        self._density = None

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus import parameters as check
 from isthmus import persistence
-from isthmus.data import Raw, as_raw
+from isthmus.data import Labels, Raw, as_raw
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.latents import Latents
 from isthmus.ordering import Ordering
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from isthmus.training.fit import Model
     from isthmus.training.inference import Inference
     from isthmus.training.pca import PrincipalComponents
+
+#: Training codes that are kept, so that `sample` can fit its densities: the fewest and the most, of so many values.
+CODES_KEPT, VALUES_KEPT = (5000, 20_000), 1 << 19
+#: Rows on which it is measured how far posteriors spread.
+SPREAD_ROWS = 1000
+#: What `sample` can draw codes from.
+AUTO, PRIOR, MIXTURE = DENSITIES = ("auto", "prior", "mixture")
 
 
 class Codec(
@@ -41,7 +48,9 @@ class Codec(
     _model: Model
     _inference: Inference
     _codes: np.ndarray
-    _density: CodeDensity | None
+    _deviations: np.ndarray | None
+    _labels: Labels | None
+    _densities: dict[int | None, CodeDensity]
 
     def transform(self, X: Any, *, sparse: bool = False) -> Any:
         """Encode rows.
@@ -165,19 +174,32 @@ class Codec(
             return 1.0 if error == 0 else float("nan")
         return 1 - error / total
 
-    def sample(self, n: int = 1, random_state: Any = None, *, condition: Mapping[Any, Any] | None = None) -> Any:
+    def sample(
+        self,
+        n: int = 1,
+        random_state: Any = None,
+        *,
+        density: str = "auto",
+        condition: Mapping[Any, Any] | None = None,
+    ) -> Any:
         """Make new rows: codes drawn, and decoded.
 
-        They are drawn from the prior of an objective that has one, else from a Gaussian mixture on training codes; the
-        number of its components is chosen by BIC.
+        Numbers, pixels too, are what the decoder expects at the code, without noise about them.
 
         Parameters
         ----------
         n : int, default=1
         random_state : int, RandomState instance or None, default=None
+        density : {"auto", "prior", "mixture"}, default="auto"
+            What codes are drawn from. "prior": that of the objective. "mixture": a Gaussian mixture on codes of
+            training rows, which every autoencoder has; the number of its components is chosen by BIC. "auto": the prior
+            where it was learnt (a mixture, a codebook, or given columns), else the mixture, as codes meet a prior that
+            was fixed beforehand only roughly.
         condition : mapping, optional
-            Values of the columns that the model was fitted to be given, `Variational(condition=...)`: by column, one
-            value or one for each of the n rows. Without it, the values of these columns are those of training rows.
+            `{"label": 3}`, for a model that was fitted with labels, `fit(X, y)`: rows of one class, from a mixture on
+            its codes alone; or a list of one label for each of the n rows. Otherwise values of the columns that the
+            model was fitted to be given, `Variational(condition=...)`: by column, one value or one for each of the n
+            rows. Without it, the values of these columns are those of training rows.
 
         Returns
         -------
@@ -186,14 +208,19 @@ class Codec(
         Raises
         ------
         ParameterError
-            If `condition` is given, and the model was not fitted to be given columns.
+            If `density` cannot be had here; if `condition` is given, and the model was fitted neither with labels nor
+            to be given columns.
         DataError
-            If `condition` does not fit the columns, or the n rows.
+            If `condition` does not fit the labels, the columns, or the n rows.
 
         Examples
         --------
         >>> from sklearn.datasets import load_iris
         >>> from isthmus import Autoencoder
+        >>> X, y = load_iris(return_X_y=True)
+        >>> ae = Autoencoder(2, max_epochs=2, random_state=0).fit(X, y)
+        >>> ae.sample(3, condition={"label": 2}).shape
+        (3, 4)
         >>> X = load_iris(as_frame=True).frame
         >>> ae = Autoencoder(3, objective="variational(condition=target)", max_epochs=2, random_state=0).fit(X)
         >>> ae.sample(3, condition={"target": [0, 1, 2]})["target"].tolist()
@@ -204,17 +231,77 @@ class Codec(
             raise ParameterError(f"n={n!r} cannot be used; expected a whole number from 1 on.")
         if not check.RANDOM(random_state):
             raise ParameterError(f"random_state={random_state!r} cannot be used; expected {check.RANDOM_WORDS}.")
+        if not check.word(*DENSITIES)(density):
+            raise ParameterError(f"density={density!r} cannot be used; expected {', '.join(map(repr, DENSITIES))}.")
+        given = self._inference.objective.given
+        if density == MIXTURE and given:
+            raise ParameterError(
+                f"density='mixture' cannot be used with {self._inference.objective!r}: values that are given are drawn "
+                "from training rows, not mixed. Leave density='auto'."
+            )
+        if density == PRIOR and self._labels is not None and condition is not None and not given:
+            raise ParameterError("density='prior' knows no labels; leave density='auto' with condition={'label': ...}.")
         rng = check_random_state(random_state)
         seed = rng.randint(2**31 - 1)
-        if condition is not None:
+        if condition is None:
+            codes = self._unlabelled(int(n), density, seed, rng)
+        elif self._labels is not None and not given:
+            codes = self._of_labels(self._labels.wanted(condition, int(n)), rng)
+        else:
             return self.preparation_.give_back(self._sample_given(int(n), condition, seed))
-        codes = self._inference.draw(int(n), seed)
-        if codes is None:
-            if self._density is None:
-                self._density = CodeDensity(self._codes)
-            codes = self._density.sample(int(n), rng)
         drawn = np.random.default_rng(rng.randint(2**31 - 1))
         return self.preparation_.give_back(self._inference.values(codes.astype(self._codes.dtype), drawn))
+
+    def _unlabelled(self, n: int, density: str, seed: int, rng: np.random.RandomState) -> np.ndarray:
+        """Draw codes from the prior, or from the mixture on all training codes: (n, latent_dim)."""
+        by_prior = density == PRIOR or (density == AUTO and self._inference.objective.learns_prior)
+        codes = self._inference.draw(n, seed) if by_prior else None
+        if codes is None:
+            if density == PRIOR:
+                raise ParameterError(
+                    "density='prior' needs an objective that has one, such as Variational(), but this model was "
+                    f"fitted with {self._inference.objective!r}; use 'mixture', or leave 'auto'."
+                )
+            codes = self._mixture(None).sample(n, rng)
+        return codes
+
+    def _of_labels(self, wanted: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+        """Draw a code of each of the classes wanted: (n, latent_dim)."""
+        codes = np.empty((len(wanted), self._codes.shape[1]))
+        for label in np.unique(wanted):
+            rows = np.flatnonzero(wanted == label)
+            codes[rows] = self._mixture(int(label)).sample(len(rows), rng)
+        return codes
+
+    def _mixture(self, label: int | None) -> CodeDensity:
+        """Give the density on training codes, of one class or (None) of all; fitted when it is first asked for."""
+        if label not in self._densities:
+            codes = self._codes
+            if self._deviations is not None:
+                # What the decoder was trained on lies about the codes, which are means.
+                codes = codes + self._deviations * np.random.default_rng(0).standard_normal(codes.shape, np.float32)
+            if label is not None:
+                assert self._labels is not None
+                codes = codes[self._labels.index == label]
+                if len(codes) == 1:
+                    raise DataError(
+                        f"The label {self._labels.classes[label]!r} has 1 row among the training codes that are kept, "
+                        "but at least 2 are needed to draw others like it."
+                    )
+            self._densities[label] = CodeDensity(codes)
+        return self._densities[label]
+
+    def _keep_codes(self, raw: Raw, labels: Labels | None, seed: int) -> None:
+        """Keep codes of training rows, with their labels: what densities are fitted on."""
+        most = int(np.clip(VALUES_KEPT // self.latent_dim_, *CODES_KEPT))
+        rows = np.sort(np.random.default_rng(seed).permutation(len(raw))[:most])
+        self._codes = self._inference.codes(raw.take(rows)).astype(np.float32)
+        self._deviations = self._spreads(raw.take(rows[:SPREAD_ROWS]))
+        self._set_labels(None if labels is None else labels.take(rows))
+
+    def _set_labels(self, labels: Labels | None) -> None:
+        self._labels, self._densities = labels, {}
+        self.classes_ = None if labels is None else np.asarray(labels.classes)
 
     def _checked_codes(self, Z: Any) -> Any:
         """Take codes as an array or a csr matrix."""

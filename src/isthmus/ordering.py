@@ -35,7 +35,8 @@ class Ordering:
     comparison_: dict[str, Any]
     stability_: dict[str, Any] | None
     _codes: np.ndarray
-    _density: CodeDensity | None
+    _deviations: np.ndarray | None
+    _densities: dict[int | None, CodeDensity]
     _partial: Any
     _model: Model
     _fitted_params: dict[str, Any]
@@ -89,7 +90,8 @@ class Ordering:
         short = copy.copy(self)
         short.set_params(latent_dim=k)
         short._set_model(model, params)
-        short._codes, short._density = self._codes[:, :k].copy(), None
+        short._codes, short._densities = self._codes[:, :k].copy(), {}
+        short._deviations = None if self._deviations is None else self._deviations[:k].copy()
         short._partial = None
         weights = sum(parameter.numel() for parameter in model.network.parameters())
         short.chosen_ = self.chosen_ | {"latent_dim": k, "weights": weights}

@@ -13,7 +13,7 @@ import sklearn
 import torch
 
 from isthmus._version import __version__
-from isthmus.data import Preparation, Schema, restore_preparation
+from isthmus.data import Labels, Preparation, Schema, restore_preparation
 from isthmus.exceptions import ModelFileError, ParameterError
 from isthmus.networks import Members
 from isthmus.objectives import Loss, Objective, describe, rebuild, resolve
@@ -89,11 +89,16 @@ def as_stored(estimator: Any) -> Stored:
         "chosen": estimator.chosen_,
         "history": estimator.history_,
         "comparison": estimator.comparison_,
+        "classes": None if estimator._labels is None else list(estimator._labels.classes),
         "record": {name: getattr(estimator, name) for name in RECORD},
     }
     tensors = {f"network/{k}": v.detach().cpu() for k, v in model.network.state_dict().items()}
     tensors |= {f"pca/{k}": torch.from_numpy(v) for k, v in model.pca.arrays().items()}
     tensors["codes"] = torch.from_numpy(estimator._codes)
+    if estimator._deviations is not None:
+        tensors["deviations"] = torch.from_numpy(estimator._deviations)
+    if estimator._labels is not None:
+        tensors["labels"] = torch.from_numpy(estimator._labels.index)
     if rows is not None:
         tensors["validation_rows"] = torch.from_numpy(rows)
     preparation = model.preparation
@@ -138,7 +143,11 @@ def load_into(
             setattr(estimator, name, value)
         if isinstance(model.network, Members):
             model.network.best = estimator.best_member_
-        estimator._codes, estimator._density = tensors["codes"].numpy(), None
+        estimator._codes = tensors["codes"].numpy()
+        deviations = tensors.get("deviations")
+        estimator._deviations = None if deviations is None else deviations.numpy()
+        labelled = config.get("classes") is not None
+        estimator._set_labels(Labels(tuple(config["classes"]), tensors["labels"].numpy()) if labelled else None)
         held = tensors.get("validation_rows")
         estimator.validation_rows_ = None if held is None else held.numpy()
         estimator._partial = None

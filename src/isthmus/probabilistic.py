@@ -197,8 +197,8 @@ class Probabilistic:
         """Make rows of which some columns are known: (n, d), in the person's units."""
         if not self._inference.objective.given:
             raise ParameterError(
-                f"condition= needs a model that was fitted with Variational(condition=[columns]), but this one has "
-                f"{self._inference.objective!r}."
+                "condition= needs a model that was fitted with labels, fit(X, y), or with "
+                f"Variational(condition=[columns]), but this one has {self._inference.objective!r}."
             )
         # Nothing beside it in a list works on the code, so that what is drawn is the code.
         bound, _ = _variational(self._inference, torch.float32)
@@ -211,6 +211,20 @@ class Probabilistic:
         made = self._inference.values(z.numpy())
         made[:, bound.given] = values
         return made
+
+    @torch.no_grad()
+    def _spreads(self, raw: Raw) -> np.ndarray | None:
+        """Deviation of each unit of the code about the posterior's mean, over rows: (latent_dim,).
+
+        None for an objective whose code is no distribution.
+        """
+        if not _is_variational(self._inference.objective):
+            return None
+        squares, generator = [], torch.Generator().manual_seed(0)
+        for posterior in self._posteriors("sample", raw):
+            drawn = posterior.finished(posterior.draw(1, generator)[0]) - posterior.finished(posterior.mean)
+            squares.append(drawn.square().cpu())
+        return torch.cat(squares).mean(0).sqrt().float().numpy()
 
     def _posteriors(self, verb: str, X: Any) -> Iterator[Posterior]:
         """Give the posteriors of rows, block by block."""

@@ -98,7 +98,7 @@ def test_rows_of_which_a_column_is_known(made, command, refused, tmp_path):
     sample = ("sample", tmp_path / "m", "-n", 3, "--to", tmp_path / "made.csv")
     assert command(*sample, "--condition", "age=40")[0] == 0
     assert pd.read_csv(tmp_path / "made.csv")["age"].tolist() == [40, 40, 40]
-    refused(2, "expected COLUMN=NUMBER", *sample, "--condition", "age")
+    refused(2, "expected NAME=VALUE", *sample, "--condition", "age")
     refused(2, "names the column 'age' twice", *sample, "--condition", "age=1", "--condition", "age=2")
     refused(3, "condition has the columns ['height']", *sample, "--condition", "height=1")
     refused(3, "expected a number", *sample, "--condition", "age=old")

@@ -50,6 +50,7 @@ def test_what_fit_takes_is_a_parameter_or_of_the_command_line_alone():
         "test_fraction",
         "report",
         "color",
+        "labels",
         "force",
     }
     assert FIT.keys() - PARAMETERS.keys() - {"help"} == own | {"debug"}

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from cli_files import write_photos
 from PIL import Image
 from pyarrow import feather, parquet
 
@@ -219,3 +220,96 @@ def test_file_names_from_a_table_stay_in_the_folder(made, refused, tmp_path):
     decode = ("decode", made / "photo-model", tmp_path / "codes.csv", "--to", tmp_path / "in" / "pictures")
     refused(3, "leads out of the folder", *decode)
     assert not (tmp_path / "in").exists() or not list((tmp_path / "in").rglob("*.png"))
+
+
+def opened(path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def test_samples_in_a_grid(made, command, tmp_path):
+    code, _, err = command(
+        *("sample", made / "photo-model", "-n", "6", "--random-state", "0", "--to", tmp_path / "grid.png")
+    )
+    assert code == 0, err
+    grid = opened(tmp_path / "grid.png")
+    assert grid.shape == (2 * 13 - 1, 3 * 13 - 1, 3)
+    expected = isthmus.load(made / "photo-model").sample(6, random_state=0)
+    np.testing.assert_array_equal(grid[13:, 26:], expected[5])
+
+
+def test_samples_of_a_subfolder_and_of_another_density(made, command, tmp_path):
+    model = isthmus.load(made / "photo-model")
+    assert model.classes_.tolist() == ["more"], "pictures outside a subfolder have no label"
+    sample = ["sample", made / "photo-model", "-n", "3", "--random-state", "0", "--to", tmp_path / "made.npy"]
+    assert command(*sample, "--condition", "label=more")[0] == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "made.npy"), model.sample(3, 0, condition={"label": "more"}))
+    assert command(*sample, "--density", "mixture")[0] == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "made.npy"), model.sample(3, 0, density="mixture"))
+
+
+def test_labels_of_a_table(made, command, refused, tmp_path):
+    fit = ["fit", made / "people.csv", "--to", tmp_path / "model", "--drop", "name,children", "--max-epochs", "1", "-q"]
+    assert command(*fit, "--labels", "children")[0] == 0
+    sample = ["sample", tmp_path / "model", "-n", "5", "--to", tmp_path / "made.csv"]
+    assert command(*sample, "--condition", "label=2")[0] == 0
+    assert set(columns(tmp_path / "made.csv")) == {"age", "height", "weight"}
+    refused(3, "no label 9; those that the model was fitted with are 0, 1, 2, 3", *sample, "--condition", "label=9")
+    refused(2, "--labels weight: ", *fit, "--force", "--labels", "weight")
+    refused(2, "needs an objective that has one", *sample, "--density", "prior")
+
+
+def test_interpolation_in_a_line(made, command, tmp_path):
+    ends = [made / "photos" / name for name in ("photo02.png", "more/photo00.png")]
+    code, _, err = command("interpolate", made / "photo-model", *ends, "--steps", "5", "--to", tmp_path / "line.png")
+    assert code == 0, err
+    assert "5 rows written" in err
+    line = opened(tmp_path / "line.png")
+    assert line.shape == (12, 5 * 13 - 1, 3)
+    model = isthmus.load(made / "photo-model")
+    np.testing.assert_array_equal(line[:, :12], model.reconstruct(isthmus.read(ends[0]))[0])
+    np.testing.assert_array_equal(line[:, 52:], model.reconstruct(isthmus.read(ends[1]))[0])
+
+
+def test_interpolation_of_rows_and_what_is_refused(made, command, refused, tmp_path):
+    (first, second), rows = ((made / "new.csv").read_text().splitlines()[i] for i in (1, 2)), tmp_path
+    heading = (made / "new.csv").read_text().splitlines()[0]
+    for name, line in (("a.csv", first), ("b.csv", second)):
+        (rows / name).write_text(f"{heading}\n{line}\n")
+    assert command("interpolate", made / "model", rows / "a.csv", rows / "b.csv", "--to", rows / "between.csv")[0] == 0
+    assert len(columns(rows / "between.csv")["age"]) == 8
+    words = ["interpolate", made / "model", rows / "a.csv"]
+    refused(3, "new.csv holds 25 rows", *words, made / "new.csv", "--to", rows / "to.csv")
+    refused(2, "path='round' cannot be used", *words, rows / "b.csv", "--path", "round", "--to", rows / "to.csv")
+    refused(2, ".png means a grid of pictures", *words, rows / "b.csv", "--to", rows / "to.png")
+    refused(2, "this is the source itself", *words, rows / "b.csv", "--to", rows / "b.csv")
+
+
+def test_features_beside_pca(made, command, refused, tmp_path):
+    fit = ["fit", made / "people.csv", "--to", tmp_path / "model", "--drop", "name,children", "--max-epochs", "1", "-q"]
+    assert command(*fit)[0] == 0
+    encode = ["encode", tmp_path / "model", made / "people.csv", "--drop", "children", "--labels", "children"]
+    code, out, err = command(*encode, "--to", tmp_path / "codes.csv")
+    assert code == 0, err
+    assert "PCA of" in out
+    assert "15 labels" in out, "a quarter of the 60 rows"
+    assert {"children", "autoencoder0"} <= set(columns(tmp_path / "codes.csv"))
+    code, out, err = command(*encode, "--to", "-")
+    assert out.startswith("autoencoder0,"), "results alone"
+    assert "PCA of" in err
+    refused(2, "--labels shoe: ", *encode[:3], "--labels", "shoe", "--to", "-")
+
+
+def test_features_of_a_folder_have_names_and_subfolders(command, made, tmp_path):
+    write_photos(tmp_path / "photos", side=16)
+    encode = ["encode", made / "photo-model", tmp_path / "photos", "--size", "12x12", "--labels", "folder"]
+    (tmp_path / "photos" / "other").mkdir()
+    for path in (tmp_path / "photos").glob("photo*"):
+        path.rename(tmp_path / "photos" / "other" / path.name)
+    code, out, err = command(*encode, "--to", tmp_path / "features.parquet")
+    assert code == 0, err
+    assert "2 labels" in out
+    table = columns(tmp_path / "features.parquet")
+    assert list(table) == ["file_name", *CODES, "folder"]
+    assert set(table["folder"]) == {"more", "other"}
+    assert all(name.startswith(folder) for name, folder in zip(table["file_name"], table["folder"], strict=True))

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 from isthmus import Autoencoder
@@ -144,3 +145,21 @@ def test_devices_and_precisions_that_are_not_there():
         assert choose_precision("auto", choose_device("auto")) in ("float32", "bf16")
     with pytest.raises(ParameterError, match="not a device"):
         choose_device("abacus")
+
+
+def test_convolutions_train_in_half_precision_on_a_processor():
+    """Slower or faster, as it has the instructions; the loss stays near that in full precision."""
+    X = load_digits().images[:400].astype(np.float32)
+    how = {
+        "network": "conv",
+        "hidden": (8, 16),
+        "linear_path": False,
+        "max_epochs": 4,
+        "random_state": 0,
+        "device": "cpu",
+    }
+    half, full = (Autoencoder(8, precision=precision, **how).fit(X) for precision in ("bf16", "float32"))
+    assert half.chosen_["precision"] == "bf16"
+    assert half.transform(X).dtype == np.float32
+    assert half.history_["train_loss"][-1] < 0.9 * half.history_["train_loss"][0]
+    np.testing.assert_allclose(half.history_["train_loss"], full.history_["train_loss"], rtol=0.05)

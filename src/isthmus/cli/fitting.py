@@ -15,7 +15,7 @@ import typer
 from isthmus.cli import options as o
 from isthmus.cli.console import say
 from isthmus.cli.errors import INTERRUPTED
-from isthmus.cli.reading import Selection, color_of, hold_out
+from isthmus.cli.reading import Selection, color_of, hold_out, labels_of
 from isthmus.cli.tables import print_comparison, print_places
 from isthmus.cli.writing import check_file, try_place
 from isthmus.exceptions import ModelFileError, ParameterError
@@ -38,6 +38,7 @@ def fit(
     size: o.Size = None,
     skip_bad: o.SkipBad = False,
     kind: o.Kind = "auto",
+    labels: o.Labels = None,
     validation: o.Validation = None,
     test_fraction: o.TestFraction = 0.2,
     latent_dim: o.LatentDim = "auto",
@@ -91,7 +92,8 @@ def fit(
         if rows is not None:
             refuse_infinite(rows)
     train, test = hold_out(raw, test_fraction, random_state)
-    run(model, train, test, to, validation=beside, report=report, color=asked, verbose=verbose)
+    of_rows = labels_of(raw, labels)
+    run(model, train, test, to, labels=of_rows, validation=beside, report=report, color=asked, verbose=verbose)
 
 
 def demo(
@@ -178,6 +180,7 @@ def run(
     test: Raw | None,
     to: str,
     *,
+    labels: str | None = None,
     validation: Raw | None = None,
     report: str | None = None,
     color: str | int | None = None,
@@ -187,7 +190,7 @@ def run(
     if verbose:
         held = "" if test is None else f"; {len(test):,} more are held out to judge it"
         say(f"Fitting on {len(train):,} rows of {train.origin}{held}. Ctrl-C stops and keeps the best so far.")
-    model.fit(train, validation=validation)
+    model.fit(train, labels, validation=validation)
     save(model, to)
     if model.stopped_ == "interrupted":
         say(f"Stopped by Ctrl-C: the best model so far, that of epoch {model.best_epoch_}, is saved in {to}.")

@@ -139,6 +139,10 @@ SkipBad = Annotated[
     ),
 ]  # fmt: skip
 Kind = Annotated[str, _option(DATA, "auto, vector, table, image or sequence.", "KIND")]
+Labels = Annotated[
+    str | None,
+    _option(DATA, "Column that was set aside; folder: subfolders of pictures, which fit takes by itself.", "COLUMN"),
+]
 Validation = Annotated[
     str | None, _option(DATA, "Rows that choose the best epoch, instead of a share of SOURCE.", "FILE")
 ]
@@ -216,7 +220,8 @@ ToFigures = Annotated[str | None, _option(OUTPUT, "All figures: .json or .csv.",
 ToSchema = Annotated[str, _option(OUTPUT, "The schema: .json; - for standard output.", "FILE", "--to")]
 ToReport = Annotated[str, _option(OUTPUT, "The report: .html.", "FILE", "--to")]
 ToCodes = Annotated[str, _option(OUTPUT, f"{_FILES}.", "FILE", "--to")]
-ToRows = Annotated[str, _option(OUTPUT, f"{_FILES}; of a model of pictures also a folder for PNG.", "FILE", "--to")]
+_PICTURES = "of a model of pictures also .png for all in a grid, or a folder for a PNG each"
+ToRows = Annotated[str, _option(OUTPUT, f"{_FILES}; {_PICTURES}.", "FILE", "--to")]
 ToFilled = Annotated[str, _option(OUTPUT, f"The filled rows: {_FILES}.", "FILE", "-o", "--to")]
 ToMade = Annotated[
     str, _option(OUTPUT, "The rows: .csv, .parquet, .feather, or - for CSV on stdout.", "FILE", "-o", "--to")
@@ -244,8 +249,19 @@ SaveJob = Annotated[str | None, _option(OUTPUT, "Folder to save what was fitted 
 Number = Annotated[int, _option(OUTPUT, "How many rows.", "N", "-n", "--number", min=1)]
 Condition = Annotated[
     list[str] | None,
-    _option(OUTPUT, "Value of a column that the model was fitted to be given; once for each.", "COLUMN=NUMBER"),
+    _option(
+        OUTPUT,
+        "label=LABEL for rows of a class; else the value of a column that the model was fitted to be given, once each.",
+        "NAME=VALUE",
+    ),
 ]
+Density = Annotated[
+    str, _option(OUTPUT, "What codes are drawn from: auto, prior (of the objective), or mixture (on codes).", "WORD")
+]
+Start = Annotated[str, _argument("A", "File of the row or picture to start from.")]
+End = Annotated[str, _argument("B", "File of the row or picture to end with.")]
+Steps = Annotated[int, _option(OUTPUT, "Rows to give, both ends included.", "N", min=2)]
+Way = Annotated[str, _option(OUTPUT, "linear, or spherical: about the mean of the codes.", "WORD", "--path")]
 MadeCondition = Annotated[
     list[str] | None,
     _option(OUTPUT, "Value of a column of the rows to be made; once for each.", "COLUMN=VALUE", "--condition"),

@@ -166,3 +166,16 @@ def color_of(raw: Raw, color: str | None) -> str | int | None:
     except ParameterError as error:
         raise ParameterError(f"--color {color}: {str(error).partition(': ')[2]}") from error
     return asked
+
+
+def labels_of(raw: Raw, labels: str | None) -> str | None:
+    """Give the column of labels; subfolders of pictures are labels without being asked for."""
+    if labels is None:
+        return "folder" if raw.kind == "image" and "folder" in raw.extra else None
+    if labels not in raw.extra:
+        there = ", ".join(raw.extra) or "none"
+        raise ParameterError(
+            f"--labels {labels}: {raw.origin} has no column of this name that was set aside (these are: {there}). Set "
+            "it aside by --drop; of pictures it is folder, where they lie in subfolders."
+        )
+    return labels

@@ -12,7 +12,9 @@ from rich.table import Table
 from isthmus.cli.console import out, say
 
 if TYPE_CHECKING:
-    from isthmus.evaluation import Comparison
+    from rich.console import Console
+
+    from isthmus.evaluation import Comparison, LinearProbe
 
 #: Columns of a data set that `info` lists.
 MOST_COLUMNS = 20
@@ -29,6 +31,18 @@ def print_comparison(comparison: Comparison) -> None:
         table.add_row(*row)
     out().print(table)
     say(comparison.verdict(), to=out())
+
+
+def print_probe(probe: LinearProbe, console: Console) -> None:
+    """Print what a linear model tells from codes beside PCA, and the verdict in a sentence."""
+    heading, *rows = probe.table()
+    table = Table(title=f"As features, of {probe.classes} labels", title_justify="left", title_style="bold")
+    for i, name in enumerate(heading):
+        table.add_column(name, justify="right" if i else "left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    say(probe.verdict(), to=console)
 
 
 def print_places(**places: str | None) -> None:

@@ -1,4 +1,6 @@
-"""`isthmus encode`, `decode`, `reconstruct` and `sample`: putting a model to use."""
+"""`isthmus encode`, `decode`, `reconstruct`, `sample` and `interpolate`: putting a model to use."""
+
+# ruff: noqa: PLC0415 - evaluation brings torch, which is imported once a command runs
 
 from __future__ import annotations
 
@@ -6,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from isthmus.cli import options as o
-from isthmus.cli.console import say
-from isthmus.cli.reading import Selection, load_autoencoder, read_codes
+from isthmus.cli.console import err, out, say
+from isthmus.cli.reading import Selection, labels_of, load_autoencoder, read_codes
+from isthmus.cli.tables import print_probe
 from isthmus.cli.writing import (
     FILE_NAME,
     STANDARD_OUTPUT,
@@ -17,7 +20,7 @@ from isthmus.cli.writing import (
     ending_of,
     write_rows,
 )
-from isthmus.exceptions import ParameterError
+from isthmus.exceptions import DataError, ParameterError
 
 
 def encode(
@@ -28,16 +31,25 @@ def encode(
     drop: o.Drop = None,
     size: o.Size = None,
     skip_bad: o.SkipBad = False,
+    labels: o.Labels = None,
     to: o.ToCodes,
     device: o.WorkOn = "auto",
     debug: o.Debug = False,
 ) -> None:
-    """Turn the rows of SOURCE into codes; file names of pictures and columns set aside are carried along."""
+    """Turn the rows of SOURCE into codes; file names of pictures and columns set aside are carried along.
+
+    With --labels, print how well a linear model tells them from the codes, beside PCA of the same size.
+    """
     check_rows(to, source)
     fitted = load_autoencoder(model, device)
     raw = Selection(columns, drop, size, skip_bad=skip_bad).read_for(fitted, source)
     codes = fitted.transform(raw)
+    asked = None if labels is None else labels_of(raw, labels)
     _finish(to, Result(codes, list(fitted.get_feature_names_out()), raw.extra, raw.row_names), "codes")
+    if asked is not None:
+        from isthmus import evaluation
+
+        print_probe(evaluation.linear_probe(fitted, raw, asked), err() if to == STANDARD_OUTPUT else out())
 
 
 def decode(
@@ -85,6 +97,7 @@ def sample(
     model: o.ModelFolder,
     *,
     number: o.Number = 100,
+    density: o.Density = "auto",
     condition: o.Condition = None,
     to: o.ToRows,
     random_state: o.Seed = None,
@@ -92,21 +105,52 @@ def sample(
     device: o.WorkOn = "auto",
     debug: o.Debug = False,
 ) -> None:
-    """Make new rows like those that the model was fitted on."""
+    """Make new rows like those that the model was fitted on, or like those of one class."""
     check_rows(to, pictures=True)
     fitted = load_autoencoder(model, device)
     check_pictures(to, fitted.schema_, force=force)
     given = _given(condition, fitted.schema_.names or ()) if condition else None
-    _finish(to, Result(fitted.sample(number, random_state=random_state, condition=given)), "rows")
+    made = fitted.sample(number, random_state=random_state, density=density, condition=given)
+    _finish(to, Result(made), "rows")
+
+
+def interpolate(
+    model: o.ModelFolder,
+    start: o.Start,
+    end: o.End,
+    *,
+    steps: o.Steps = 8,
+    path: o.Way = "linear",
+    columns: o.Columns = None,
+    drop: o.Drop = None,
+    size: o.Size = None,
+    to: o.ToRows,
+    force: o.Force = False,
+    device: o.WorkOn = "auto",
+    debug: o.Debug = False,
+) -> None:
+    """Go from one row or picture to another through the codes between them."""
+    check_rows(to, start, pictures=True)
+    check_rows(to, end, pictures=True)
+    fitted = load_autoencoder(model, device)
+    check_pictures(to, fitted.schema_, force=force)
+    selection = Selection(columns, drop, size)
+    ends = [selection.read_for(fitted, source) for source in (start, end)]
+    for source, raw in zip((start, end), ends, strict=True):
+        if len(raw) != 1:
+            raise DataError(f"{source} holds {len(raw):,} rows, but interpolate goes from one row to one other.")
+    _finish(to, Result(fitted.interpolate(*ends, steps=steps, path=path), across=steps), "rows")
 
 
 def _given(condition: Sequence[str], names: Sequence[str]) -> dict[str | int, Any]:
-    """Read "column=number"; a number of a column, where columns have no names."""
+    """Read "name=value": a label, a column, or the number of a column, where columns have no names."""
     given: dict[str | int, Any] = {}
     for text in condition:
         column, equals, value = text.rpartition("=")
         if not equals or not column:
-            raise ParameterError(f"--condition {text!r} cannot be used; expected COLUMN=NUMBER, such as age=40.")
+            raise ParameterError(
+                f"--condition {text!r} cannot be used; expected NAME=VALUE, such as label=shoe or age=40."
+            )
         is_place = column not in names and column.removeprefix("-").isdecimal()
         key = int(column) if is_place else column
         if key in given:
@@ -115,13 +159,15 @@ def _given(condition: Sequence[str], names: Sequence[str]) -> dict[str | int, An
     return given
 
 
-COMMANDS = (encode, decode, reconstruct, sample)
+COMMANDS = (encode, decode, reconstruct, sample, interpolate)
 EXAMPLES = {
     "encode": """Examples:
 
 $ isthmus encode model new.csv --to codes.csv
 
 $ isthmus encode model new.csv --to codes.parquet --drop name
+
+$ isthmus encode photo-model photos/ --to features.parquet --labels folder
 
 $ cat new.csv | isthmus encode model - --to - > codes.csv""",
     "decode": """Examples:
@@ -144,7 +190,16 @@ $ isthmus fit people.csv --to model --drop name --objective "variational(conditi
 
 $ isthmus sample model -n 1000 --condition age=40 --to made.csv
 
-$ isthmus sample photo-model -n 10 --random-state 0 --to made/""",
+$ isthmus sample photo-model -n 10 --random-state 0 --to made/
+
+$ isthmus sample photo-model -n 64 --density mixture --to grid.png
+
+$ isthmus sample photo-model -n 16 --condition label=more --to more.png""",
+    "interpolate": """Examples:
+
+$ isthmus interpolate photo-model photos/photo02.png photos/photo04.png --to between.png
+
+$ isthmus interpolate photo-model photos/photo02.png photos/photo04.png --steps 5 --path spherical --to steps/""",
 }
 
 

@@ -43,12 +43,15 @@ class Result:
         Columns of the source that were set aside.
     row_names : tuple of str, optional
         File names of pictures.
+    across : int, optional
+        Pictures in a line of a grid.
     """
 
     values: Any
     names: list[str] | None = None
     carried: Mapping[str, Any] = field(default_factory=dict)
     row_names: tuple[str, ...] | None = None
+    across: int | None = None
 
     def array(self) -> np.ndarray:
         """Give the values as one array of shape (n, ...)."""
@@ -145,6 +148,19 @@ def npz_bytes(result: Result) -> bytes:
     return buffer.getvalue()
 
 
+def grid_bytes(result: Result) -> bytes:
+    """Write pictures as one PNG, line by line."""
+    from PIL import Image
+
+    from isthmus.evaluation import picture_grid
+
+    buffer = io.BytesIO()
+    Image.fromarray(picture_grid(_pictures(result), result.across)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+#: Ending of a file that holds all pictures in a grid.
+GRID = ".png"
 #: Formats of rows by ending.
 FORMATS: dict[str, Callable[[Result], bytes]] = {
     ".csv": csv_bytes,
@@ -203,24 +219,30 @@ def try_place(path: Path) -> None:
 
 
 def check_rows(to: str, source: str = "", *, pictures: bool = False) -> None:
-    """Refuse a destination for rows: a file, standard output, or (where allowed) a folder of pictures."""
+    """Refuse a destination for rows: a file, standard output, or (where allowed) a folder or grid of pictures."""
     if to == STANDARD_OUTPUT or (pictures and ending_of(to) == ""):
         return
-    check_file(to, tuple(FORMATS), source)
+    check_file(to, (*FORMATS, GRID) if pictures else tuple(FORMATS), source)
 
 
 def check_pictures(to: str, schema: Any, *, force: bool) -> None:
-    """Refuse a folder for pictures where the rows are none, or where something is there already."""
+    """Refuse a folder or grid for pictures where the rows are none, or a folder where something is there already."""
     from isthmus.storage.atomic import check_folder
 
-    if to == STANDARD_OUTPUT or ending_of(to):
+    if to == STANDARD_OUTPUT or ending_of(to) in FORMATS:
         return
     known = ", ".join(FORMATS)
     if schema.kind != "image":
-        raise ParameterError(
-            f"--to {to}: a name without ending means a folder of PNG pictures, but this model is of the kind "
-            f"{schema.kind!r}. Give a name that ends in {known}."
+        means = (
+            f"{GRID} means a grid of pictures"
+            if ending_of(to)
+            else "a name without ending means a folder of PNG pictures"
         )
+        raise ParameterError(
+            f"--to {to}: {means}, but this model is of the kind {schema.kind!r}. Give a name that ends in {known}."
+        )
+    if ending_of(to):
+        return
     if schema.dtype not in ("uint8", "uint16", "bool"):
         raise ParameterError(
             f"--to {to}: this model gives pictures of {schema.dtype}, which PNG cannot hold. "
@@ -240,7 +262,7 @@ def write_rows(to: str, result: Result) -> None:
     if to == STANDARD_OUTPUT:
         _to_standard_output(csv_bytes(result))
     elif ending_of(to):
-        write_bytes(to, FORMATS[ending_of(to)](result))
+        write_bytes(to, grid_bytes(result) if ending_of(to) == GRID else FORMATS[ending_of(to)](result))
     else:
         _write_pictures(to, result)
 
@@ -265,18 +287,26 @@ def _write_pictures(to: str, result: Result) -> None:
 
     from isthmus.storage.atomic import folder
 
-    array = result.array()
+    array = _pictures(result)
     if array.dtype.kind == "f":
         raise DataError("These pictures have missing values, which PNG cannot hold. Write .npy or .npz instead.")
     if array.dtype == bool:
         array = array.astype(np.uint8) * 255
-    if array.ndim == 4 and array.shape[1] in (1, 3, 4) and array.shape[-1] not in (1, 3, 4):
-        array = np.moveaxis(array, 1, -1)  # a model of tensors gives channels first
     with folder(to) as new:
         for name, picture in zip(_picture_names(result, len(array)), array, strict=True):
             path = new / name
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture[..., 0] if picture.ndim == 3 and picture.shape[-1] == 1 else picture).save(path)
+
+
+def _pictures(result: Result) -> np.ndarray:
+    """Give pictures as one array, channels last."""
+    import numpy as np
+
+    array = result.array()
+    if array.ndim == 4 and array.shape[1] in (1, 3, 4) and array.shape[-1] not in (1, 3, 4):
+        array = np.moveaxis(array, 1, -1)  # a model of tensors gives channels first
+    return array
 
 
 def _picture_names(result: Result, n: int) -> list[str]:

@@ -5,6 +5,7 @@ from isthmus.data.column import Column
 from isthmus.data.columns import Head
 from isthmus.data.describing import describe_columns
 from isthmus.data.intake import as_raw
+from isthmus.data.labels import Labels, as_labels
 from isthmus.data.preparation import Preparation
 from isthmus.data.raw import Raw, Schema
 from isthmus.data.readers import read
@@ -17,12 +18,14 @@ __all__ = [
     "Column",
     "DenseRows",
     "Head",
+    "Labels",
     "LazyRows",
     "Preparation",
     "Prepared",
     "Raw",
     "Rows",
     "Schema",
+    "as_labels",
     "as_raw",
     "describe_columns",
     "preparation_for",

@@ -5,7 +5,9 @@ from isthmus.evaluation.directions import DirectionMatch, match_directions
 from isthmus.evaluation.disentangling import dci, disentanglement, mutual_information_gap, sap
 from isthmus.evaluation.fidelity import Fidelity, fidelity
 from isthmus.evaluation.findings import Advice, advice
+from isthmus.evaluation.grids import grid_figure, picture_grid
 from isthmus.evaluation.latent_pictures import explanation_figure
+from isthmus.evaluation.linear_probe import LinearProbe, linear_probe
 from isthmus.evaluation.neighbours import neighbours_figure
 from isthmus.evaluation.page import report
 from isthmus.evaluation.prefixes import PrefixCurve, prefix_curve
@@ -22,6 +24,7 @@ __all__ = [
     "DirectionMatch",
     "Errors",
     "Fidelity",
+    "LinearProbe",
     "PrefixCurve",
     "Privacy",
     "SparseFigures",
@@ -36,10 +39,13 @@ __all__ = [
     "disentanglement",
     "explanation_figure",
     "fidelity",
+    "grid_figure",
     "hole",
+    "linear_probe",
     "match_directions",
     "mutual_information_gap",
     "neighbours_figure",
+    "picture_grid",
     "prefix_curve",
     "privacy",
     "psnr",

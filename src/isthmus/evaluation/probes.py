@@ -45,7 +45,7 @@ def probe(Z: np.ndarray, factor: Factor, method: str, seed: Any) -> tuple[np.nda
         On the rows held out, one less the squared error (or the errors, of categories) over that of a constant.
     """
     y = factor.values if factor.discrete else (factor.values - factor.values.mean()) / factor.values.std()
-    stratify = y if factor.discrete and _can_stratify(y) else None
+    stratify = y if factor.discrete and can_stratify(y) else None
     rows = train_test_split(np.arange(len(y)), test_size=HELD_OUT, random_state=seed, stratify=stratify)
     train, test, y_train, y_test = Z[rows[0]], Z[rows[1]], y[rows[0]], y[rows[1]]
     if np.ptp(y_train) == 0:  # a rare category, all of whose rows are held out
@@ -60,7 +60,8 @@ def probe(Z: np.ndarray, factor: Factor, method: str, seed: Any) -> tuple[np.nda
     return importances(model), 1 - float(wrong / constant) if constant > 0 else float(wrong == 0)
 
 
-def _can_stratify(y: np.ndarray) -> bool:
+def can_stratify(y: np.ndarray) -> bool:
+    """Whether rows of every category can be on both sides of a split."""
     counts = np.unique(y, return_counts=True)[1]
     return bool(counts.min() >= 2 and len(y) * HELD_OUT >= len(counts))
 

@@ -110,6 +110,8 @@ class Objective(BaseEstimator):
     linear_path = True
     #: Places of values in a prepared row that are not encoded but follow the code as they are.
     given: Sequence[int] = ()
+    #: Whether what `draw` gives was learnt from codes of training rows; a prior fixed beforehand they meet but roughly.
+    learns_prior: bool = False
     #: Share of the training after which the loss asks for the same to the end: patience is counted from there.
     settles = 0.0
     #: Share of the network's usual learning rate that suits the codes; `learning_rate="auto"` goes by it.

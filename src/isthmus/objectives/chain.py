@@ -35,6 +35,7 @@ class Chain(Objective):
         for objective, width in self._widths(latent_dim):
             objective.begin(shape, width)
         self.linear_path = all(objective.linear_path for objective in self.objectives)
+        self.learns_prior = any(objective.learns_prior for objective in self.objectives)
         told = [i for i, objective in enumerate(self.objectives) if objective.given]
         if told:
             others = [o for i, o in enumerate(self.objectives) if i != told[0] and o.overrides("code", "encode")]

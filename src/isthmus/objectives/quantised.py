@@ -149,6 +149,8 @@ class VectorQuantised(Objective):
         check_number(self, "decay", 0, 0.999999, "a number from 0 to less than 1")
         check_number(self, "revive", 0, 1, "a share from 0 to 1")
 
+    learns_prior = True
+
     def make(self, shape: tuple[int, ...], latent_dim: int) -> nn.Module | None:
         return Codebooks(int(self.levels), int(self.codes), latent_dim)
 

@@ -193,7 +193,7 @@ class Variational(Objective):
         self.settles = 1 - (1 - float(self.warmup)) / int(self.cycles) if self.warmup else 0.0
         columns = conditions.listed(self.condition)
         self.given = conditions.places(columns, shape, self._names)
-        self.linear_path = not self.given
+        self.linear_path, self.learns_prior = not self.given, self.prior != NORMAL or bool(self.given)
         #: Units of the code that are not given.
         self.free = latent_dim - len(self.given)
         if self.free < 1:
