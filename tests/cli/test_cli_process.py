@@ -111,7 +111,7 @@ def test_every_example_of_the_help_works(made, tmp_path, monkeypatch, standard_i
     write_photos(tmp_path / "photos", side=16)
     (tmp_path / "photos" / "others").mkdir()  # a second subfolder: labels of two classes
     for path in sorted((tmp_path / "photos").glob("*.png"))[:8]:
-        path.rename(path.parent / "others" / path.name)
+        shutil.copy(path, path.parent / "others" / path.name)
     write_mending(tmp_path)
     monkeypatch.chdir(tmp_path)
     to = ["--latent-dim", "2", "--max-epochs", "1", "-q"]

@@ -145,6 +145,19 @@ def test_nothing_but_damaged_pictures(tmp_path):
         as_photos(tmp_path, skip_bad=True)
 
 
+def test_a_compression_that_needs_another_package(tmp_path):
+    cv2 = pytest.importorskip("cv2")
+    values = colour(31, 17, 3, np.uint16)
+    cv2.imwrite(str(tmp_path / "a.tif"), values[..., ::-1])  # LZW
+    try:
+        import imagecodecs  # noqa: F401
+    except ImportError:
+        with pytest.raises(DataError, match=r"a\.tif cannot be taken: it is compressed by LZW.*imagecodecs"):
+            as_photos(tmp_path)
+    else:
+        np.testing.assert_array_equal(as_photos(tmp_path)[0], values)
+
+
 @pytest.mark.parametrize("ending", ["gif", "tif", "png", "webp"])
 def test_animations_are_refused(tmp_path, ending):
     frames = [Image.fromarray(colour(5, 6)) for _ in range(3)]

@@ -185,6 +185,13 @@ def test_gaps_of_the_guide(tmp_path):
     assert int(re.findall(r"(\d+)% of them right", said)[0]) > 80
 
 
+def test_pictures_of_the_guide(tmp_path):
+    said = run(ROOT / "docs" / "snippets" / "pictures.py", tmp_path)
+    assert "a.png (60, 90)" in said
+    assert len(figures(line_with(said, "noisy"))) == 2
+    assert "data:image/png" in (tmp_path / "smooth.html").read_text()
+
+
 def test_the_readme_shows_code_that_runs():
     readme = (ROOT / "README.md").read_text()
     for name, language in (("quick_start.py", "python"), ("quick_start.sh", "sh")):

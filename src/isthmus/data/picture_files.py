@@ -174,12 +174,25 @@ def _look_at_tiff(path: Path) -> Look | None:
             return None
         if pages > 1:
             raise DataError(frames_said(pages))
+        _refuse_packed(page)
         tag = page.tags.get(ORIENTATION)
         turned = 1 if tag is None else int(tag.value)
         h, w = page.imagelength, page.imagewidth
         dtype = page.dtype if page.dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
     size = (w, h) if turned >= 5 else (h, w)
     return Look(size, page.samplesperpixel, dtype, lambda: upright(_by_tifffile(path), turned))
+
+
+def _refuse_packed(page: tifffile.TiffPage) -> None:
+    """Refuse a compression, of LZW above all, that tifffile leaves to another package."""
+    try:
+        _ = tifffile.TIFF.DECOMPRESSORS[page.compression], tifffile.TIFF.UNPREDICTORS[page.predictor]
+    except KeyError as error:
+        name = getattr(page.compression, "name", page.compression)
+        raise DataError(
+            f"it is compressed by {name}, which needs another package at this depth: pip install imagecodecs, or save "
+            "it without compression or with deflate (zip)"
+        ) from error
 
 
 def _by_tifffile(path: Path) -> np.ndarray:
