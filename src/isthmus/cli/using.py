@@ -167,8 +167,6 @@ $ isthmus encode model new.csv --to codes.csv
 
 $ isthmus encode model new.csv --to codes.parquet --drop name
 
-$ isthmus encode photo-model photos/ --to features.parquet --labels folder
-
 $ cat new.csv | isthmus encode model - --to - > codes.csv""",
     "decode": """Examples:
 
