@@ -1,5 +1,6 @@
 """Pictures of any size, mode and depth: read, refused, written and given back."""
 
+import doctest
 import os
 
 import numpy as np
@@ -8,6 +9,7 @@ import tifffile
 import torch
 from PIL import Image, ImageOps
 
+from isthmus.data import photos, picture_files
 from isthmus.data.photos import as_photos, give_back, write_photo
 from isthmus.exceptions import DataError, ModelFileError, ParameterError
 
@@ -281,3 +283,10 @@ def test_the_colour_profile_is_kept(tmp_path, ending):
     assert Image.open(tmp_path / f"b{ending}").info["icc_profile"] == profile
     write_photo(tmp_path / f"c{ending}", colour(4, 4, 1), like=tmp_path / "a.jpg")  # not one for grey
     assert "icc_profile" not in Image.open(tmp_path / f"c{ending}").info
+
+
+@pytest.mark.parametrize("module", [photos, picture_files])
+def test_docstrings(module):
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert not found.failed

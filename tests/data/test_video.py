@@ -1,5 +1,6 @@
 """Videos: read lazily, refused where damaged, written with their times and their sound."""
 
+import doctest
 import errno
 import os
 import struct
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from isthmus.data import video
 from isthmus.data.photos import write_photo
 from isthmus.data.video import Video, write_video
 from isthmus.exceptions import DataError, MissingExtraError, ModelFileError, ParameterError
@@ -289,3 +291,10 @@ def test_without_pyav(clip, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingExtraError, match=r"isthmus\[video\]"):
         Video(clip)
+
+
+@pytest.mark.parametrize("module", [video])
+def test_docstrings(module):
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert not found.failed

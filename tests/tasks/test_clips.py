@@ -1,9 +1,12 @@
 """Windows over the frames of a video."""
 
+import doctest
+
 import numpy as np
 import pytest
 
 from isthmus.exceptions import DataError, ParameterError
+from isthmus.tasks import clips
 from isthmus.tasks.clips import windows
 
 
@@ -40,3 +43,10 @@ def test_refused():
         list(windows([np.zeros((2, 2, 1)), np.zeros((2, 3, 1))], 1))
     with pytest.raises(ParameterError, match="context=-1"):
         list(windows([np.zeros((2, 2, 1))], -1))
+
+
+@pytest.mark.parametrize("module", [clips])
+def test_docstrings(module):
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert not found.failed
