@@ -54,6 +54,7 @@ def test_every_example_says_what_one_learns():
         "features.py",
         "table_features.py",
         "retrieval.py",
+        "mending.py",
     }
     for script in scripts:
         assert re.match(r'"""[^"]*\b[Yy]ou learn here\b', script.read_text()), script.name
@@ -103,6 +104,15 @@ def test_curve(tmp_path):
     page = (tmp_path / "curve.html").read_text()
     assert page.count("autoencoder") >= 1
     assert 'src="http' not in page, "the page must open without a network"
+
+
+def test_mending(tmp_path):
+    said = run(EXAMPLES / "mending.py", tmp_path)
+    noisy, means, _, alone = (figures(line)[0] for line in said.splitlines()[1:5])
+    assert noisy == pytest.approx(20.17, abs=0.05)
+    assert means > 26
+    assert alone > 25
+    assert figures(line_with(said, "Imputer"))[0] > 20
 
 
 def test_features_of_tables(tmp_path):
