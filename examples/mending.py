@@ -1,7 +1,7 @@
 """Clean a photograph of noise, and fill what is missing of it, by what the rest of the photograph teaches.
 
-You learn here how noise is taken out with and without anything clean to learn from, how holes are filled, and what simpler
-ways come to:
+You learn here how noise is taken out with and without anything clean to learn from, how holes are filled, and what
+simpler ways come to:
 
     python examples/mending.py
 
