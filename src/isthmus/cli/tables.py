@@ -68,11 +68,13 @@ def print_info(path: str, config: Mapping[str, Any]) -> None:
 
 
 def _about(config: Mapping[str, Any], record: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    said = " ".join(str(config.get("own_objective") or "none: the plain autoencoder").split())
     facts = [
         ("class", config.get("estimator")),
         ("kind of data", config.get("kind")),
         ("code size", config.get("latent_dim")),
-        ("objective", " ".join(str(config.get("own_objective") or "none: the plain autoencoder").split())),
+        # Jobs have no objective of their own.
+        ("objective", said if "own_objective" in config else None),
         ("rows fitted on", config.get("n_rows")),
         ("saved", config.get("created")),
         ("training ended by", record.get("stopped_")),
