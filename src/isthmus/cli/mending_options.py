@@ -20,9 +20,12 @@ def level(text: Any) -> Any:
     """
     if not isinstance(text, str):
         return text
-    low, dash, high = text.partition("-")
     try:
-        return (float(low), float(high)) if dash and low else float(text)
+        return float(text)
+    except ValueError:
+        low, _, high = text.partition("-")
+    try:
+        return float(low), float(high)
     except ValueError:
         raise ParameterError(f"--level {text!r} cannot be used; expected a number, or a range such as 0-50.") from None
 

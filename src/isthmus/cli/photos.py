@@ -46,10 +46,16 @@ def names_for(photos: Photos) -> list[str]:
         name if name.lower().endswith(KEPT) else str(PurePosixPath(name).with_suffix(".png")) for name in photos.names
     ]
     # a.jpg beside a.png: the one that would change its name keeps it whole.
-    return [
-        f"{old}.png" if name != old and new.count(name) > 1 else name
-        for name, old in zip(new, photos.names, strict=True)
-    ]
+    taken = {name for name, old in zip(new, photos.names, strict=True) if name == old}
+    found = []
+    for name, old in zip(new, photos.names, strict=True):
+        if name != old and (name in taken or new.count(name) > 1):
+            name = f"{old}.png"
+            while name in taken:
+                name += ".png"
+        taken.add(name)
+        found.append(name)
+    return found
 
 
 def write_photos(to: str, names: Sequence[str], arrays: Iterable[np.ndarray]) -> None:

@@ -91,13 +91,12 @@ class Photos:
 
     def has_opacity(self, i: int) -> bool:
         """Whether the last of a picture's 2 or 4 channels is its opacity; those of arrays are channels like others."""
-        source = self.sources[i]
-        from_file = isinstance(source, Path) and source.suffix.lower() != ".npy"
-        return (from_file or is_picture(source)) and _look(source).channels in (2, 4)
+        return _look(self.sources[i]).opacity
 
     def n_colours(self, i: int) -> int:
         """Channels of one picture without its opacity."""
-        return _look(self.sources[i]).channels - self.has_opacity(i)
+        look = _look(self.sources[i])
+        return look.channels - look.opacity
 
     def take(self, rows: Any) -> Photos:
         """Give some of the pictures: positions, a mask or a slice."""

@@ -50,12 +50,13 @@ WRITTEN: dict[str, dict[str, tuple[int, ...] | None]] = {
 
 
 class Look(NamedTuple):
-    """What the heading of a picture tells: (h, w), upright, channels and dtype; `read` gives its pixels, (h, w, c)."""
+    """What the heading of a picture tells: (h, w), upright, channels, dtype; `read` gives its pixels, (h, w, c)."""
 
     size: tuple[int, int]
     channels: int
     dtype: np.dtype
     read: Callable[[], np.ndarray]
+    opacity: bool = False
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -118,14 +119,16 @@ def _look(path: Path) -> Look:
         size = upright_size(picture)
         turned = picture.getexif().get(ORIENTATION, 1)
         channels = deep_png.CHANNELS[head.colour] + ("transparency" in picture.info)
-        return Look(size, channels, np.dtype(np.uint16), lambda: upright(deep_png.read(path), turned))
+        read = lambda: upright(deep_png.read(path), turned)  # noqa: E731 - one line, like the others
+        return Look(size, channels, np.dtype(np.uint16), read, channels in (2, 4))
 
 
 def look_at_pil(picture: Image.Image, read: Callable[[], np.ndarray] | None = None) -> Look:
     """Give the heading of a PIL image, and how it is read unless that is said."""
     refuse_frames(picture)
     dtype, channels = FORMS[form_of(picture)]
-    return Look(upright_size(picture), channels, np.dtype(dtype), read or (lambda: pixels_of(picture)))
+    read = read or (lambda: pixels_of(picture))
+    return Look(upright_size(picture), channels, np.dtype(dtype), read, channels in (2, 4))
 
 
 def look_at_array(values: np.ndarray) -> Look:
@@ -179,8 +182,10 @@ def _look_at_tiff(path: Path) -> Look | None:
         turned = 1 if tag is None else int(tag.value)
         h, w = page.imagelength, page.imagewidth
         dtype = page.dtype if page.dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
-    size = (w, h) if turned >= 5 else (h, w)
-    return Look(size, page.samplesperpixel, dtype, lambda: upright(_by_tifffile(path), turned))
+        # 1 and 2 are opacity; 0 is a channel that nothing is said of, such as near infrared.
+        opacity = bool(page.extrasamples) and int(page.extrasamples[-1]) in (1, 2)
+    size = (w, h) if turned in (5, 6, 7, 8) else (h, w)
+    return Look(size, page.samplesperpixel, dtype, lambda: upright(_by_tifffile(path), turned), opacity)
 
 
 def _refuse_packed(page: tifffile.TiffPage) -> None:

@@ -109,7 +109,7 @@ def upright(values: np.ndarray, orientation: int) -> np.ndarray:
 def upright_size(picture: Image.Image) -> tuple[int, int]:
     """Height and width of a picture as it is to be seen, from its header alone."""
     width, height = picture.size
-    if picture.getexif().get(ORIENTATION, 1) >= 5:
+    if picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8):
         if isinstance(picture, TiffImageFile):  # from some version of Pillow on, its size is the upright one already
             width, height = picture.tag_v2[Base.ImageWidth], picture.tag_v2[Base.ImageLength]
         width, height = height, width

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus import parameters as check
 from isthmus.data import as_raw, preparation_for
-from isthmus.data.photos import Photos, as_photos, give_back, looks_like_photos
+from isthmus.data.photos import Photos, give_back, looks_like_photos
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.tasks.base import Learnt, Task
 from isthmus.tasks.channels import apart, channelwise, check_frames, own_channels
@@ -19,7 +19,7 @@ from isthmus.tasks.denoising_parts.learning import STEPS, default_rate, learn_it
 from isthmus.tasks.denoising_parts.noises import NOISES, checked_levels, level_range
 from isthmus.tasks.denoising_parts.restorer import CLEAN, NOISY, PAIRS, Restorer, finite
 from isthmus.tasks.denoising_parts.rows import RowRestorer, numbers_of, prepared_rows
-from isthmus.tasks.items import Pictures, Signals, check_pairs
+from isthmus.tasks.items import Pictures, Signals, check_pairs, pictures_of
 from isthmus.tasks.pixel_network import held_out
 from isthmus.tasks.pixels import Pixels
 from isthmus.tasks.scheduling import schedule_for
@@ -230,7 +230,7 @@ class Denoiser(TransformerMixin, Task):
         """
         check_is_fitted(self)
         if self.kind_ == "image":
-            photos = as_photos(X)
+            photos = pictures_of(X)
             return give_back([self.clean_picture(photos, i) for i in range(len(photos))], X)
         if self.kind_ == "sequence":
             signals = Signals(X)
@@ -309,7 +309,7 @@ class Denoiser(TransformerMixin, Task):
         items = take(X)
         wanted = take(y) if self.learn_from == PAIRS else None
         if wanted is not None:
-            check_pairs(items, wanted)
+            check_pairs(items, wanted, 2 * self.context + 1)
         channels = own_channels(items.channels, self.context)
         seed = self._seed()
         self._forget()

@@ -200,6 +200,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting)
         self._check_parameters()
         if self._takes_pictures(X, mask):
             return self._fit_pictures(X, mask)
+        if mask is not None:
+            raise ParameterError("Imputer: mask= is for pictures; mark what is missing of rows by NaN.")
         self._filler = None
         raw = _densely(as_raw(X, kind=self.kind))
         # Messages name rows of all that was given, so that all of it is checked first.

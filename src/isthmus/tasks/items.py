@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
 import torch
 
-from isthmus.data import as_raw
+from isthmus.data import Raw, as_raw
 from isthmus.data.photos import Photos, as_photos
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.tasks.channels import apart, coloured
+from isthmus.tasks.pixels import UNIT
+
+
+def pictures_of(X: Any) -> Photos:
+    """Take pictures as `as_photos` does, and those of array files and of `isthmus.read` as the arrays that they are."""
+    if isinstance(X, (str, PathLike)) and str(X).lower().endswith((".npy", ".npz", ".gz")):
+        X = as_raw(X, kind="image")
+    return as_photos(np.asarray(X.values) if isinstance(X, Raw) else X)
 
 
 class Pictures:
@@ -29,7 +38,7 @@ class Pictures:
     """
 
     def __init__(self, X: Any):
-        self.photos: Photos = as_photos(X)
+        self.photos: Photos = pictures_of(X)
         self.channels = max(self.photos.n_colours(i) for i in range(len(self.photos)))
         self.dtype = self.photos.dtype
 
@@ -97,10 +106,26 @@ class Signals:
         return self._back(signals)
 
 
-def check_pairs(given: Pictures | Signals, wanted: Pictures | Signals) -> None:
-    """Refuse pairs that are not of the same sizes."""
+def check_units(given: np.ndarray, wanted: np.ndarray, name: str) -> None:
+    """Refuse a pair of which one has floats in which white is 1 and the other whole numbers."""
+    floats, whole = (given, wanted) if given.dtype.kind == "f" else (wanted, given)
+    if whole.dtype.kind == "u" and floats.dtype.kind == "f" and floats.size and float(np.nanmax(floats)) <= UNIT[1]:
+        raise DataError(
+            f"{name} and its pair are in different units: floats up to {float(np.nanmax(floats)):.3g} and "
+            f"{whole.dtype} up to {whole.max()}. Give both in the same: multiply the floats by "
+            f"{np.iinfo(whole.dtype).max}."
+        )
+
+
+def check_pairs(given: Pictures | Signals, wanted: Pictures | Signals, frames: int = 1) -> None:
+    """Refuse pairs that are not of the same sizes and channels; of films, X has those of several frames."""
     if len(given) != len(wanted):
         raise ParameterError(f"Pairs are needed, but X has {len(given)} items and y has {len(wanted)}.")
+    if wanted.channels * frames != given.channels:
+        raise DataError(
+            f"Pairs are needed of one number of channels, but X has {given.channels} and y {wanted.channels}"
+            f"{f', with context for {frames} frames' if frames > 1 else ''}."
+        )
     for i in range(len(given)):
         if given.shape(i)[:-1] != wanted.shape(i)[:-1]:
             sizes = [" x ".join(map(str, items.shape(i)[:-1])) for items in (given, wanted)]

@@ -99,4 +99,9 @@ def held_out(n: int, share: float, seed: int) -> tuple[list[int], list[int]]:
 
 def some_of(items: Any, train: Sequence[int]) -> list[np.ndarray]:
     """Give some of the items to be learnt from, to find their range."""
-    return [items[i] for i in train[:: -(-len(train) // MOST_ITEMS)]]
+    return [items[i] for i in thinned(train)]
+
+
+def thinned(numbers: Sequence[int]) -> Sequence[int]:
+    """Some of many numbers, evenly taken."""
+    return numbers[:: -(-len(numbers) // MOST_ITEMS)]

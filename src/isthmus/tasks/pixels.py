@@ -58,7 +58,7 @@ class Pixels:
         """Take the range of the square roots of the values."""
         found = cls.of_pictures(pictures, channels, dtype)
         highest = max(found.centre[0] + found.scale[0] / 2, 1e-12) ** 0.5
-        return cls(channels, (highest / 2,) * channels, (highest,) * channels, "float32")
+        return cls(channels, (highest / 2,) * channels, (highest,) * channels, str(dtype))
 
     @classmethod
     def of_signals(cls, signals: Sequence[np.ndarray]) -> Self:
@@ -69,7 +69,7 @@ class Pixels:
 
     def plane(self, values: np.ndarray) -> Tensor:
         """Values (*grid, c) as a plane (c, *grid) to hold: bytes as they are, all else in 32 bits."""
-        held = values if values.dtype == np.uint8 == np.dtype(self.dtype) else self._in_units(values)
+        held = values if values.dtype == np.uint8 == np.dtype(self.dtype) else self.in_units(values)
         return torch.from_numpy(np.ascontiguousarray(np.moveaxis(held, -1, 0)))
 
     def prepared(self, planes: Tensor) -> Tensor:
@@ -113,7 +113,7 @@ class Pixels:
             return float(np.iinfo(own).max)
         return 1.0 if (self.centre[0], self.scale[0]) == (0.5, 1.0) else None
 
-    def _in_units(self, values: np.ndarray) -> np.ndarray:
+    def in_units(self, values: np.ndarray) -> np.ndarray:
         """Values of any dtype in the units fitted on: integers of other depths by the range of their dtypes."""
         values = np.asarray(values)
         if values.dtype.kind == "u" and str(values.dtype) != self.dtype:

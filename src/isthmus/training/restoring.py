@@ -35,6 +35,8 @@ LOOK_EVERY, MOST_LOOKS, BATCHES_JUDGED = 50, 40, 4
 #: Training goes on from its last look with half the rate, so often at most, after a loss that is not finite or that is
 #: worse than that of the first stretch by so many times its size.
 MOST_RETURNS, WORSE = 6, 1.0
+#: Loss that is none: there is nothing to be learnt.
+LEAST = 1e-6
 
 #: Mean loss of a batch: the network, its products in the precision of training; planes and a generator on the device.
 LossOf = Callable[[Callable[[Tensor], Tensor], Planes, torch.Generator], Tensor]
@@ -168,7 +170,7 @@ class Restoring:
                 break
         total = float(torch.stack(losses).mean())
         start = self.history["train_loss"][0] if self.history else math.inf
-        if not total < start + WORSE * abs(start):
+        if not total <= start + WORSE * abs(start) + LEAST:
             self._return()
             return False
         record = {

@@ -10,7 +10,7 @@ from isthmus.networks.shrinking import Shrinking
 from isthmus.networks.unet import UNet
 from isthmus.tasks.denoising_parts.restorer import NOISY, Restorer, finite
 from isthmus.tasks.denoising_parts.rows import RowBatches, RowRestorer
-from isthmus.tasks.items import Pictures, Signals
+from isthmus.tasks.items import Pictures, Signals, check_units
 from isthmus.training.callbacks import Callback
 from isthmus.training.crops import Crops, Planes
 from isthmus.training.restoring import Restoring, Schedule
@@ -68,7 +68,9 @@ def learn_items(
         values = finite(items[i], items.name(i))
         planes = (restorer.plane(values),)
         if wanted is not None:
-            return (*planes, restorer.plane(finite(wanted[i], wanted.name(i))))
+            clean = finite(wanted[i], wanted.name(i))
+            check_units(values, clean, items.name(i))
+            return (*planes, restorer.plane(clean))
         return (*planes, restorer.level_plane(values)) if restorer.way == NOISY else planes
 
     train, out = split

@@ -116,7 +116,10 @@ class Restorer(PixelNetwork):
     def _with_noise(self, x: Tensor, generator: torch.Generator) -> Tensor:
         low, high = self.prepared_levels()
         level = draw_levels(low, high, len(x), x.dim(), generator)
-        return NOISES[self.noise].add(x, level, generator)
+        # Each frame of a film has noise of its own.
+        frames = 2 * self.context + 1
+        each = x.unflatten(1, (frames, self.pixels.channels)).flatten(0, 1)
+        return NOISES[self.noise].add(each, level.repeat_interleave(frames, 0), generator).reshape(x.shape)
 
     def prepared_levels(self) -> tuple[float, float]:
         """Range of levels as the noise takes it."""
@@ -138,12 +141,14 @@ class Restorer(PixelNetwork):
         return self.way == NOISY and self.noise == "poisson"
 
     def _stable(self, values: np.ndarray) -> np.ndarray:
-        return np.sqrt(np.maximum(values, 0, dtype=np.float32)) if self._is_rooted else values
+        return np.sqrt(np.maximum(self.pixels.in_units(values), 0)) if self._is_rooted else values
 
     def _spread(self, values: np.ndarray) -> float:
         """Give the deviation of the noise of one item, in prepared units: as given, or estimated."""
-        if self.levels is not None and not self._is_rooted:
-            return sum(self.prepared_levels()) / 2
+        if self.levels is not None:
+            level = sum(self.prepared_levels()) / 2
+            # The root of a count of photons has a deviation of 1/2, and white is 1 here.
+            return 0.5 / level**0.5 if self._is_rooted else level
         planes = self._middle(self.pixels.prepared(self.plane(values)[None]))[0]
         return max(picture_level(np.moveaxis(planes.numpy(), 0, -1)), blind.LEAST)
 
@@ -168,7 +173,8 @@ class Restorer(PixelNetwork):
         """Undo `_stable`: the mean of a square is the square of the mean and the variance."""
         found = np.maximum(roots, 0.0) ** 2 + deviation**2
         if like.dtype.kind == "u":
-            return np.rint(found).clip(0, np.iinfo(like.dtype).max).astype(like.dtype)
+            whole = float(np.iinfo(like.dtype).max)
+            return np.rint(found * (whole / (self.pixels.white or whole))).clip(0, whole).astype(like.dtype)
         return found.astype(like.dtype)
 
     def config(self) -> dict[str, Any]:

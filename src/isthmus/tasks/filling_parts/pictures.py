@@ -10,15 +10,15 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.data import as_raw
-from isthmus.data.photos import Photos, as_photos, give_back, looks_like_photos
+from isthmus.data.photos import Photos, give_back, looks_like_photos
 from isthmus.exceptions import ParameterError
 from isthmus.tasks.base import Task
 from isthmus.tasks.channels import apart, channelwise, check_frames, own_channels
 from isthmus.tasks.filling_parts.filler import WIDTHS, Filler
 from isthmus.tasks.filling_parts.holes import HOLES, Holes
 from isthmus.tasks.filling_parts.masks import missing_of
-from isthmus.tasks.items import Pictures
-from isthmus.tasks.pixel_network import held_out, some_of
+from isthmus.tasks.items import Pictures, pictures_of
+from isthmus.tasks.pixel_network import held_out, thinned
 from isthmus.tasks.pixels import Pixels
 from isthmus.tasks.scheduling import schedule_for
 from isthmus.training.callbacks import Callback, ProgressBar
@@ -68,7 +68,7 @@ class PictureFilling(Task):
             raise ParameterError(f"Imputer: there are no {what} of pictures filled by a U-Net; see its Notes.")
 
     def _fit_pictures(self, X: Any, mask: Any) -> Self:
-        photos, device = as_photos(X), choose_device(self.device)
+        photos, device = pictures_of(X), choose_device(self.device)
         schedule = schedule_for(
             STEPS if len(photos) > 1 else STEPS_OF_ONE,
             self.max_steps,
@@ -143,7 +143,8 @@ def learn_to_fill(
     items = Pictures(X)
     missing = missing_of(items.photos, mask)
     train, out = held_out(len(items), HELD_OUT, schedule.seed)
-    some = some_of(items, train)
+    # What is under a mask may be anything, and has no part in the range.
+    some = [_known(items[i], missing[i]) for i in thinned(train)]
     channels = own_channels(items.channels, context)
     filler = Filler(Pixels.of_pictures(some, channels, items.dtype), widths, 2, context)
     network = filler.make(schedule.seed, device)
@@ -165,16 +166,40 @@ def learn_to_fill(
 
 def fill_pictures(filler: Filler, X: Any, mask: Any) -> Any:
     """Fill what is missing of pictures, and give them in the container that they came in."""
-    photos, precision = as_photos(X), choose_restoring_precision("auto", filler.device)
+    photos, precision = pictures_of(X), choose_restoring_precision("auto", filler.device)
     missing = missing_of(photos, mask)
-    return give_back([fill_one(filler, photos, i, missing[i], precision) for i in range(len(photos))], X)
+    found = give_back([fill_one(filler, photos, i, missing[i], precision) for i in range(len(photos))], X)
+    if isinstance(X, np.ndarray) and X.dtype == np.float64:
+        return _exactly(found, X, np.stack(missing))
+    if isinstance(X, (list, tuple)):
+        pairs = zip(found, X, missing, strict=True)
+        return [_exactly(a, b, m) if getattr(b, "dtype", None) == np.float64 else a for a, b, m in pairs]
+    return found
+
+
+def _exactly(found: np.ndarray, brought: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Give what is known in all its digits: pictures are held in 32 bits."""
+    where = missing if missing.ndim == brought.ndim else missing[..., None]
+    return np.where(
+        where & ((found.astype(np.float32) != brought.astype(np.float32)) | np.isnan(brought)), found, brought
+    )
 
 
 def fill_one(filler: Filler, photos: Photos, i: int, missing: np.ndarray, precision: str) -> np.ndarray:
     """Fill what is missing of one picture: (h, w, c), opacity as it was."""
     name = photos.names[i]
     colours, opacity = apart(photos[i], photos.has_opacity(i))
-    return np.concatenate([fill_array(filler, colours, missing, precision, name), opacity], axis=-1)
+    found = fill_array(filler, colours, missing, precision, name)
+    if colours.dtype.kind == "f" and not filler.context:
+        # Where some channels of a pixel are NaN and others are not, these are kept.
+        gaps = np.isnan(colours)
+        found = np.where(gaps.any(-1, keepdims=True) & ~gaps, colours, found)
+    return np.concatenate([found, opacity], axis=-1)
+
+
+def _known(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Give values whose range is to be found: floats without what is missing."""
+    return np.where(missing[..., None], np.nan, values) if values.dtype.kind == "f" else values
 
 
 def fill_array(filler: Filler, values: np.ndarray, missing: np.ndarray, precision: str, name: str) -> np.ndarray:
