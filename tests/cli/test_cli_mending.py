@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cli_files import scene, write_mending, write_people
-from PIL import Image
+from PIL import Image, ImageCms
 
 from isthmus import load
 from isthmus.data.video import Video
@@ -152,3 +152,45 @@ def test_the_same_hole_is_filled_in_all_frames(place, command):
     code, _, err = command("fill", place / "photo.png", "--frames", "--to", place / "x.mp4", *QUICK)
     assert code == 2
     assert "--frames is for a folder" in err
+
+
+def test_no_result_is_lost_to_another_of_its_name(place, command):
+    (place / "same").mkdir()
+    for name in ("a b.png", "a b.jpg", "a b.jpg.png"):
+        Image.fromarray(scene()).save(place / "same" / name)
+    assert command("denoise", place / "same", "--to", place / "out", *QUICK)[0] == 0
+    assert len(list((place / "out").iterdir())) == 3
+
+
+def test_pairs_go_together_by_name(place, command):
+    for folder, name in (("noisy", "0.png"), ("good-photos", "1.png")):
+        (place / folder / name).write_bytes((place / "noisy.png").read_bytes()[:300])
+        Image.fromarray(scene()).save(place / folder / "2.png")
+    words = ["denoise", place / "noisy", "--pairs", place / "good-photos", "--skip-bad", "--to", place / "out", *QUICK]
+    assert command(*words)[0] == 0
+    Image.fromarray(scene()).save(place / "noisy" / "other.png")
+    code, _, err = command(*words, "--force")
+    assert code == 3
+    assert "Give the two of a pair the same name" in err
+
+
+def test_what_cannot_be_written_or_read_is_said_before_training(place, command):
+    Image.fromarray(np.dstack([scene(), scene()[..., :1]])).save(place / "opaque.png")
+    code, _, err = command("denoise", place / "opaque.png", "--to", place / "out.jpg", *QUICK)
+    assert code == 2
+    assert ".jpg cannot hold" in err
+    assert "Learning" not in err
+
+
+def test_the_colour_profile_is_kept(place, command):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(scene()).save(place / "own.png", icc_profile=profile)
+    assert command("denoise", place / "own.png", "--to", place / "out.png", *QUICK)[0] == 0
+    assert Image.open(place / "out.png").info["icc_profile"] == profile
+
+
+def test_an_array_of_pictures_is_cleaned_to_an_array(place, command):
+    np.save(place / "set.npy", np.stack([scene(), scene(seed=1)]))
+    code, _, err = command("denoise", place / "set.npy", "--to", place / "out.npy", *QUICK)
+    assert code == 0, err
+    assert np.load(place / "out.npy").shape == (2, 40, 48, 3)

@@ -290,3 +290,21 @@ def test_docstrings(module):
     found = doctest.testmod(module)
     assert found.attempted
     assert not found.failed
+
+
+def test_a_last_channel_that_is_no_opacity(tmp_path):
+    values = np.full((10, 12, 4), 300, np.uint16)
+    for name, said in (("infrared", "unspecified"), ("opaque", "unassalpha")):
+        tifffile.imwrite(tmp_path / f"{name}.tif", values, photometric="rgb", extrasamples=(said,))
+    photos = as_photos(tmp_path)
+    assert [photos.has_opacity(i) for i in range(2)] == [False, True]
+    assert [photos.n_colours(i) for i in range(2)] == [4, 3]
+
+
+def test_a_damaged_orientation_is_no_orientation(tmp_path):
+    picture = Image.fromarray(np.zeros((10, 12, 3), np.uint8))
+    exif = picture.getexif()
+    exif[0x0112] = 9
+    picture.save(tmp_path / "o.jpg", exif=exif)
+    photos = as_photos(tmp_path)
+    assert photos.sizes[0] == photos[0].shape[:2] == (10, 12)

@@ -7,7 +7,7 @@ from PIL import Image
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from isthmus import Denoiser, load
-from isthmus.exceptions import DataError, ParameterError
+from isthmus.exceptions import DataError, ModelFileError, ParameterError
 from isthmus.tasks.denoising_parts import blind
 from isthmus.tasks.denoising_parts.estimation import picture_level, smallest_variance
 from isthmus.tasks.denoising_parts.noises import NOISES, draw_levels
@@ -345,3 +345,64 @@ def test_films_alone_teach_and_the_frames_beside_are_made_use_of():
     strange = film.copy()
     strange[..., :3], strange[..., 6:] = 0, 0
     assert mse(denoiser.clean_array(strange), clean) > 1.5 * error
+
+
+# --- What a review found
+
+
+def test_a_checkpoint_is_of_its_data(tmp_path):
+    first, second = scenes(5), [scene(40 + 3 * i, 60 - 2 * i, seed=9 + i) for i in range(5)]
+    asked = {**SMALL, "level": 25, "checkpoint": tmp_path, "random_state": None}
+    whole = Denoiser(max_steps=60, **asked).fit(first)
+    again = Denoiser(max_steps=60, **asked).fit(first)
+    assert again.held_out_ == whole.held_out_
+    assert (again.transform(first)[0] == whole.transform(first)[0]).all()
+    assert Denoiser(max_steps=70, **asked).fit(first).history_["step"][-1] == 70
+    with pytest.raises(ModelFileError, match="data differs"):
+        Denoiser(max_steps=60, **asked).fit(second)
+
+
+def test_pairs_in_other_units_or_channels_are_refused():
+    pairs = Denoiser(learn_from="pairs", max_steps=2, **SMALL)
+    unit = [picture / 255 for picture in scenes(2)]
+    for given, wanted in ((scenes(2), unit), ([noisy(p * 255, 5) / 255 for p in unit], scenes(2))):
+        with pytest.raises(DataError, match="different units"):
+            pairs.fit(given, wanted)
+    grey = [picture[..., :1] for picture in scenes(2)]
+    for given, wanted in ((scenes(2), grey), (grey, scenes(2))):
+        with pytest.raises(DataError, match="one number of channels"):
+            pairs.fit(given, wanted)
+    pairs.fit([noisy(picture) for picture in scenes(2)], scenes(2))  # floats of 0 to 255 and bytes are one unit
+
+
+def test_photons_of_another_depth_are_cleaned_alike():
+    rng = np.random.default_rng(0)
+    given = [rng.poisson(p / 255 * 30).clip(0, 30) * (255 / 30) for p in scenes()]
+    given = [np.rint(picture).clip(0, 255).astype(np.uint8) for picture in given]
+    denoiser = Denoiser("poisson", learn_from="noisy", max_steps=60, **SMALL).fit(given)
+    eight, sixteen = (denoiser.transform([x])[0] for x in (given[0], given[0].astype(np.uint16) * 257))
+    assert np.abs(sixteen / 257 - eight).max() <= 1
+    strong = denoiser.set_params(level=3).fit(given).transform([given[0]])[0]
+    assert mse(strong, eight) > 1
+
+
+def test_frames_have_noise_of_their_own():
+    film = np.concatenate([scene(24, 24)] * 3, -1)
+    denoiser = Denoiser("salt_pepper", level=0.5, context=1, max_steps=1, **SMALL).fit([film])
+    x = torch.zeros(1, 9, 24, 24)
+    found = denoiser._restorer._with_noise(x, torch.Generator().manual_seed(0))
+    hits = (found != 0).unflatten(1, (3, 3))
+    assert (hits[:, 0, 0] != hits[:, 1, 0]).any()
+    assert (hits[:, 1, 0] == hits[:, 1, 1]).all()
+
+
+def test_nothing_to_learn_is_no_failure():
+    Denoiser(level=0, max_steps=110, **SMALL).fit(scenes(2))
+    Denoiser(max_steps=110, random_state=0).fit(np.ones((30, 3)))
+
+
+def test_arrays_in_files_are_pictures_one_by_one(tmp_path):
+    np.save(tmp_path / "set.npy", np.stack([scene(20, 24, seed=i) for i in range(6)]))
+    denoiser = Denoiser(level=25, max_steps=2, **SMALL).fit(tmp_path / "set.npy")
+    assert denoiser.n_rows_ == 6
+    assert len(denoiser.transform(tmp_path / "set.npy")) == 6

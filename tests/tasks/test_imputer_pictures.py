@@ -150,3 +150,41 @@ def test_colour_that_was_painted():
     values = np.array([[[250, 10, 0], [200, 90, 90], [255, 0, 0]]], np.uint8)
     assert of_colour(values, (255, 0, 0), 0.0).tolist() == [[False, False, True]]
     assert of_colour(values.astype(np.uint16) * 257, (255, 0, 0), 0.05).tolist() == [[True, False, True]]
+
+
+def test_all_digits_of_what_is_known_are_kept():
+    rng = np.random.default_rng(0)
+    pictures = rng.random((2, 70, 70, 3))
+    gaps = pictures.copy()
+    gaps[0, 10:20, 10:20] = np.nan
+    gaps[1, 30:40, 30:40, 0] = np.nan  # one channel alone: the others stay
+    filled = Imputer(**QUICK).fit_transform(gaps)
+    known = ~np.isnan(gaps)
+    assert (filled[known] == gaps[known]).all()
+    assert np.isfinite(filled).all()
+
+
+def test_what_is_under_a_mask_has_no_part_in_the_range():
+    pictures = [scene(seed=i) / 255 for i in range(3)]
+    spoiled = [np.where(hole()[..., None], -9999.0, picture) for picture in pictures]
+    imputer = Imputer(**QUICK).fit(spoiled, mask=hole())
+    assert imputer._filler.pixels.scale[0] == pytest.approx(1, abs=0.1)
+
+
+def test_masks_of_a_folder_belong_to_pictures_by_name(fitted, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        Image.fromarray(scene(seed=9)).save(tmp_path / "photos" / f"{name}.png")
+    for folder, names in (("masks", ("b", "a", "c")), ("few", ("b",))):
+        (tmp_path / folder).mkdir()
+        for i, name in enumerate(names):
+            mask = np.zeros((48, 60), np.uint8)
+            mask[i * 10 : i * 10 + 5, :5] = 255
+            Image.fromarray(mask).save(tmp_path / folder / f"{name}.tif")
+    first, second = fitted.transform(tmp_path / "photos", mask=tmp_path / "masks")
+    assert (first[:9] == scene(seed=9)[:9]).all()
+    assert (second[9:] == scene(seed=9)[9:]).all()
+    with pytest.raises(DataError, match="no mask for a of"):
+        fitted.transform(tmp_path / "photos", mask=tmp_path / "few")
+    with pytest.raises(ParameterError, match="mask= is for pictures"):
+        Imputer(network="conv", max_epochs=1).fit(np.zeros((30, 8, 8)), mask=np.zeros((8, 8), bool))

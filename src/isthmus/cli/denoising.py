@@ -12,7 +12,7 @@ from isthmus.cli import options as o
 from isthmus.cli.console import say
 from isthmus.cli.films import check_film_place, clean_film, is_film
 from isthmus.cli.jobs import check_places, saved
-from isthmus.cli.photos import check_place, names_for, write_photos
+from isthmus.cli.photos import check_place, check_writable, in_pairs, names_for, write_photos
 from isthmus.cli.reading import Selection, has_pictures
 from isthmus.cli.tables import print_places
 from isthmus.cli.writing import STANDARD_OUTPUT, Result, check_file, check_rows, write_rows
@@ -131,6 +131,10 @@ def _pictures(
 
     photos = as_photos(source, skip_bad=skip_bad)
     taught = None if learn is None else as_photos(learn, skip_bad=skip_bad)
+    check_writable(to, photos)
+    paired = photos
+    if not fitted and denoiser.learn_from == "pairs" and taught is not None:
+        paired, taught = in_pairs(photos, taught)
     mended = None
     if not fitted:
         if verbose:
@@ -142,11 +146,11 @@ def _pictures(
 
             mended = judge_denoising(denoiser, taught)
         else:
-            denoiser.fit(photos, taught)
+            denoiser.fit(paired, taught)
         if save is not None:
             denoiser.save(save)
     shown: list[Any] = []
-    write_photos(to, names_for(photos), _cleaned(denoiser, photos, shown, wanted=report is not None))
+    write_photos(to, names_for(photos), _cleaned(denoiser, photos, shown, wanted=report is not None), photos)
     if report is not None:
         from isthmus.evaluation.mending import mended_report
 
@@ -180,7 +184,8 @@ def _rows(
             denoiser.fit(raw, taught)
         if save is not None:
             denoiser.save(save)
-    write_rows(to, Result(denoiser.transform(raw), None, raw.extra, raw.row_names))
+    cleaned = denoiser.transform(raw.values if raw.kind == "image" else raw)
+    write_rows(to, Result(cleaned, None, raw.extra, raw.row_names))
 
 
 _WAYS = {"clean": "clean pictures", "pairs": "pairs", "noisy": "these pictures alone"}

@@ -12,7 +12,7 @@ from isthmus.cli import options as o
 from isthmus.cli.console import say
 from isthmus.cli.films import check_film_place, fill_film, is_film
 from isthmus.cli.jobs import check_places, saved
-from isthmus.cli.photos import check_place, names_for, write_photos
+from isthmus.cli.photos import check_place, check_writable, names_for, write_photos
 from isthmus.cli.reading import has_pictures
 from isthmus.cli.tables import print_places
 from isthmus.cli.writing import check_file
@@ -81,12 +81,13 @@ def fill(
         fill_film(imputer, source, to, mask, train, save, fitted=fitted, verbose=verbose)
     else:
         photos = as_photos(source, skip_bad=skip_bad)
+        check_writable(to, photos)
         missing = _missing(photos, mask, colour, tolerance)
         if not fitted:
             _learn(imputer, photos, missing, None if train is None else as_photos(train, skip_bad=skip_bad), verbose)
         if save is not None:
             imputer.save(save)
-        _fill(imputer, photos, missing, to, report)
+        _fill(imputer, photos, missing, to, report, held_out=fitted or train is not None)
     if verbose:
         print_places(filled=to, report=report, model=save)
 
@@ -132,13 +133,15 @@ def _learn(imputer: Imputer, photos: Photos, missing: list[np.ndarray], train: P
         imputer.fit(train)
 
 
-def _fill(imputer: Imputer, photos: Photos, missing: list[np.ndarray], to: str, report: str | None) -> None:
+def _fill(
+    imputer: Imputer, photos: Photos, missing: list[np.ndarray], to: str, report: str | None, *, held_out: bool
+) -> None:
     """Fill pictures, write them, and say how well holes like theirs are filled."""
     from isthmus.evaluation.mending import judge_filling, mended_report
 
     shown: list[Any] = []
-    write_photos(to, names_for(photos), _filled(imputer, photos, missing, shown, wanted=report is not None))
-    mended = judge_filling(imputer, photos, missing)
+    write_photos(to, names_for(photos), _filled(imputer, photos, missing, shown, wanted=report is not None), photos)
+    mended = judge_filling(imputer, photos, missing, held_out=held_out)
     if report is not None:
         share, n = sum(one.sum() for one in missing) / sum(one.size for one in missing), len(photos)
         what = f"{n:,} picture{'s' * (n != 1)} of {photos.origin}; {share:.1%} of the pixels filled."

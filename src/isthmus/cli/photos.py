@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from isthmus.cli.writing import check_file, ending_of
-from isthmus.exceptions import ModelFileError, ParameterError
+from isthmus.exceptions import DataError, ModelFileError, ParameterError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,33 +42,80 @@ def check_place(to: str, source: str, *, force: bool) -> None:
 
 def names_for(photos: Photos) -> list[str]:
     """Names of the results: as the pictures are called, with the ending of a format that loses nothing."""
-    new = [
-        name if name.lower().endswith(KEPT) else str(PurePosixPath(name).with_suffix(".png")) for name in photos.names
-    ]
-    # a.jpg beside a.png: the one that would change its name keeps it whole.
-    taken = {name for name, old in zip(new, photos.names, strict=True) if name == old}
-    found = []
-    for name, old in zip(new, photos.names, strict=True):
-        if name != old and (name in taken or new.count(name) > 1):
-            name = f"{old}.png"
-            while name in taken:
-                name += ".png"
-        taken.add(name)
-        found.append(name)
+    ending = ".tif" if photos.dtype.kind == "f" else ".png"
+    kept = [name for name in photos.names if name.lower().endswith(KEPT) and not (ending == ".tif" and _is_png(name))]
+    taken, found = set(kept), []
+    for name in photos.names:
+        new = name
+        if name not in kept:
+            # a.jpg beside a.png: the one that would change its name keeps it whole.
+            new = str(PurePosixPath(name).with_suffix(ending))
+            new = f"{name}{ending}" if new in taken else new
+            while new in taken:
+                new += ending
+            taken.add(new)
+        found.append(new)
     return found
 
 
-def write_photos(to: str, names: Sequence[str], arrays: Iterable[np.ndarray]) -> None:
-    """Write results one by one as they come, the folder whole or not at all."""
+def _is_png(name: str) -> bool:
+    return name.lower().endswith(".png")
+
+
+def check_writable(to: str, photos: Photos) -> None:
+    """Refuse, before any work, pictures that cannot be read whole, or not be written in the format asked for."""
+    from isthmus.data.picture_files import WRITTEN as HELD
+
+    names = names_for(photos)
+    for i, name in enumerate(photos.names):
+        values = photos[i]
+        ending = ending_of(to) or Path(names[i]).suffix.lower()
+        allowed = HELD[ending].get(str(values.dtype), ())
+        if allowed is not None and values.shape[-1] not in allowed:
+            raise ParameterError(
+                f"--to {to}: {name} is {values.dtype} of {values.shape[-1]} channels, which {ending} cannot hold. Give "
+                "a name that ends in .tif, or a folder."
+            )
+
+
+def write_photos(to: str, names: Sequence[str], arrays: Iterable[np.ndarray], photos: Photos) -> None:
+    """Write results one by one as they come, the folder whole or not at all; colour profiles are those of `photos`."""
     from isthmus.data.photos import write_photo
     from isthmus.storage.atomic import folder
 
     if ending_of(to):
         for array in arrays:
-            write_photo(to, array)
+            write_photo(to, array, like=_file(photos, 0))
         return
     with folder(to) as new:
-        for name, array in zip(names, arrays, strict=True):
+        for i, (name, array) in enumerate(zip(names, arrays, strict=True)):
             place = new / name
             place.parent.mkdir(parents=True, exist_ok=True)
-            write_photo(place, array)
+            write_photo(place, array, like=_file(photos, i))
+
+
+def _file(photos: Photos, i: int) -> Path | None:
+    """File of a picture that may have a colour profile."""
+    source = photos.sources[i]
+    return source if isinstance(source, Path) and source.suffix.lower() != ".npy" else None
+
+
+def in_pairs(photos: Photos, wanted: Photos) -> tuple[Photos, Photos]:
+    """Give the pictures of two folders that go together by their names, endings apart; by their order if no name does.
+
+    Raises
+    ------
+    DataError
+        If names go together for some and not for others, but for pictures that were left out as damaged.
+    """
+    ours, theirs = ([str(PurePosixPath(name).with_suffix("")) for name in each.names] for each in (photos, wanted))
+    common = [name for name in ours if name in set(theirs)]
+    if not common and not photos.skipped and not wanted.skipped:
+        return photos, wanted
+    left = sorted(set(ours) ^ set(theirs))
+    if not common or len(left) > len(photos.skipped) + len(wanted.skipped):
+        raise DataError(
+            f"--pairs: {left[0]} is in one of {photos.origin} and {wanted.origin} alone. Give the two of a pair the "
+            "same name."
+        )
+    return photos.take([ours.index(name) for name in common]), wanted.take([theirs.index(name) for name in common])

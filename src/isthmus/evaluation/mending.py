@@ -56,8 +56,9 @@ class Mended:
         means = self.means()
         *others, ours = means.items()
         said = ", ".join(f"{name} {figure:.2f}" for name, figure in others)
-        whose = "held out of the fit" if self.held_out else "that had a part in the fit"
         n = len(self.rows)
+        learnt = f"that {'were' if n != 1 else 'was'} learnt from"
+        whose = "that had no part in the fit" if self.held_out else learnt
         tail = "" if ours[1] > max(figure for _, figure in others) else " The simpler method is better here: use it."
         return f"PSNR in dB, mean of {n} picture{'s' * (n != 1)} {whose}: {said}, {ours[0]} {ours[1]:.2f}.{tail}"
 
@@ -77,7 +78,7 @@ def judge_denoising(denoiser: Denoiser, clean: Any, *, seed: int = 0) -> Mended:
     -------
     Mended
         Of the middle of up to six pictures, beside non-local means, or the median filter for salt and pepper; the level
-        of noise is that in the middle of the denoiser's range, which non-local means is told.
+        of noise is that in the middle of the denoiser's range, which non-local means is told where it is Gaussian.
     """
     items = Pictures(clean)
     numbers = denoiser.held_out_ or range(len(items))
@@ -86,7 +87,7 @@ def judge_denoising(denoiser: Denoiser, clean: Any, *, seed: int = 0) -> Mended:
     for i in list(numbers)[:MOST_PICTURES]:
         picture = _middle(items[i])
         noisy = denoiser.with_noise(picture, seed=seed + i)
-        simple = ndimage.median_filter(noisy, (3, 3, 1)) if denoiser.noise == "salt_pepper" else _nlm(noisy)
+        simple = ndimage.median_filter(noisy, (3, 3, 1)) if denoiser.noise == "salt_pepper" else _nlm(noisy, denoiser)
         found = denoiser.clean_array(noisy)
         peak = denoiser.pixels_.data_range
         figures = tuple(psnr(x, picture.astype(np.float32), peak) for x in (noisy, simple, found))
@@ -94,7 +95,7 @@ def judge_denoising(denoiser: Denoiser, clean: Any, *, seed: int = 0) -> Mended:
     return Mended(("noisy", baseline, "ours"), tuple(rows), bool(denoiser.held_out_))
 
 
-def judge_filling(imputer: Imputer, X: Any, mask: Any, *, seed: int = 0) -> Mended:
+def judge_filling(imputer: Imputer, X: Any, mask: Any, *, seed: int = 0, held_out: bool = False) -> Mended:
     """Make further holes in what is known of pictures, like those that are there, and see how well they are filled.
 
     Parameters
@@ -104,6 +105,8 @@ def judge_filling(imputer: Imputer, X: Any, mask: Any, *, seed: int = 0) -> Mend
     X, mask
         As of its `transform`.
     seed : int, default=0
+    held_out : bool, default=False
+        Whether the pictures had no part in the fit, for the words.
 
     Returns
     -------
@@ -127,7 +130,7 @@ def judge_filling(imputer: Imputer, X: Any, mask: Any, *, seed: int = 0) -> Mend
         fill = np.moveaxis(base.numpy(), 0, -1)
         fill = np.rint(fill).astype(picture.dtype) if picture.dtype.kind == "u" else fill
         rows.append((items.name(i), tuple(psnr(x, picture, peak, where=made) for x in (fill, found))))
-    return Mended(("smooth filling", "ours"), tuple(rows), False)
+    return Mended(("smooth filling", "ours"), tuple(rows), held_out)
 
 
 def mended_report(
@@ -174,8 +177,9 @@ def _middle(picture: np.ndarray) -> np.ndarray:
     return picture[y : y + MOST_SIDE, x : x + MOST_SIDE]
 
 
-def _nlm(noisy: np.ndarray) -> np.ndarray:
-    return non_local_means(noisy, picture_level(noisy.astype(np.float64)))
+def _nlm(noisy: np.ndarray, denoiser: Denoiser) -> np.ndarray:
+    told = denoiser.level_ if denoiser.noise == "gaussian" else None
+    return non_local_means(noisy, picture_level(noisy.astype(np.float64)) if told is None else told)
 
 
 def _moved(missing: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -15,7 +15,7 @@ from isthmus.data.photos import Photos, give_back, looks_like_photos
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.tasks.base import Learnt, Task
 from isthmus.tasks.channels import apart, channelwise, check_frames, own_channels
-from isthmus.tasks.denoising_parts.learning import STEPS, default_rate, learn_items, learn_rows
+from isthmus.tasks.denoising_parts.learning import STEPS, default_rate, digest_of, learn_items, learn_rows
 from isthmus.tasks.denoising_parts.noises import NOISES, checked_levels, level_range
 from isthmus.tasks.denoising_parts.restorer import CLEAN, NOISY, PAIRS, Restorer, finite
 from isthmus.tasks.denoising_parts.rows import RowRestorer, numbers_of, prepared_rows
@@ -30,7 +30,7 @@ from isthmus.training.restoring import Schedule
 #: Items in a batch of crops, and rows in a batch of rows.
 BATCH, ROW_BATCH = 16, 256
 #: Parameters that a fit may change and go on from its checkpoint.
-NOT_OF_THE_RUN = ("device", "verbose", "checkpoint", "random_state")
+NOT_OF_THE_RUN = ("device", "verbose", "checkpoint", "random_state", "max_steps", "max_minutes")
 
 
 class Denoiser(TransformerMixin, Task):
@@ -74,7 +74,7 @@ class Denoiser(TransformerMixin, Task):
     precision : {"auto", "float32", "bf16"}, default="auto"
         Of the products in convolutions; "auto" is bf16 where the processor multiplies it faster.
     checkpoint : str, path or None, default=None
-        Folder for the state of training, which the same fit goes on from.
+        Folder for the state of training, which the same fit goes on from, also with more steps; no seed is then 0.
     verbose : int, default=0
 
     Attributes
@@ -266,6 +266,12 @@ class Denoiser(TransformerMixin, Task):
         """Channels and range of the pictures or signals fitted on."""
         return self._of_items().pixels
 
+    @property
+    def level_(self) -> float | None:
+        """Middle of the range of levels, as `level` says them; None where they are estimated for each picture."""
+        levels = self._of_items().levels
+        return None if levels is None else sum(levels) / 2
+
     def _of_items(self) -> Restorer:
         check_is_fitted(self)
         assert isinstance(self._restorer, Restorer)
@@ -299,6 +305,13 @@ class Denoiser(TransformerMixin, Task):
             fingerprint=own | what,
         )
 
+    def _digest(self, *data: Any) -> str:
+        return "" if self.checkpoint is None else digest_of(*data)
+
+    def _seed(self) -> int:
+        # Without a seed, a fit that goes on from a checkpoint must draw the same again.
+        return 0 if self.checkpoint is not None and self.random_state is None else super()._seed()
+
     @property
     def _callbacks(self) -> tuple[ProgressBar, ...]:
         return (ProgressBar(self.verbose),) if self.verbose else ()
@@ -319,7 +332,8 @@ class Denoiser(TransformerMixin, Task):
         restorer = Restorer.for_items(
             items, train, self.learn_from, self.noise, levels, tuple(self.widths), channels, self.context
         )
-        schedule = self._schedule(kind, BATCH, seed, {"items": len(items), "channels": items.channels})
+        what = {"items": len(items), "channels": items.channels, "data": self._digest(items, wanted), "seed": seed}
+        schedule = self._schedule(kind, BATCH, seed, what)
         network = restorer.make(seed, self._device)
         self.history_ = learn_items(
             restorer, network, items, wanted, (train, out), self.patch_size, schedule, self._callbacks
@@ -346,7 +360,8 @@ class Denoiser(TransformerMixin, Task):
             planes = (*planes, prepared_rows(self.preparation_, wanted))
         restorer = RowRestorer.for_rows(planes[0].shape[1], self.learn_from, self.noise, levels)
         network = restorer.make(seed, self._device)
-        schedule = self._schedule("vector", ROW_BATCH, seed, {"rows": len(raw), "columns": raw.item_shape[0]})
+        what = {"rows": len(raw), "columns": raw.item_shape[0], "data": self._digest(*planes), "seed": seed}
+        schedule = self._schedule("vector", ROW_BATCH, seed, what)
         self.history_ = learn_rows(restorer, network, planes, (train, out), schedule, self._callbacks)
         self._restorer, self.held_out_ = restorer, tuple(out)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 
 from isthmus.networks.shrinking import Shrinking
@@ -11,6 +14,7 @@ from isthmus.networks.unet import UNet
 from isthmus.tasks.denoising_parts.restorer import NOISY, Restorer, finite
 from isthmus.tasks.denoising_parts.rows import RowBatches, RowRestorer
 from isthmus.tasks.items import Pictures, Signals, check_units
+from isthmus.tasks.pixel_network import thinned
 from isthmus.training.callbacks import Callback
 from isthmus.training.crops import Crops, Planes
 from isthmus.training.restoring import Restoring, Schedule
@@ -26,6 +30,19 @@ LONGER = 4
 #: Numbers of the items to learn from, and of those held out.
 Split = tuple[Sequence[int], Sequence[int]]
 History = dict[str, list[float]]
+
+
+def digest_of(*data: Any) -> str:
+    """Give a digest of items, or of rows: of their sizes, and of the values of some of them."""
+    found = hashlib.sha256()
+    for items in data:
+        if items is None:
+            continue
+        for i in thinned(range(len(items))):
+            values = np.ascontiguousarray(items[i])
+            found.update(str((i, values.shape, values.dtype)).encode())
+            found.update(values.tobytes())
+    return found.hexdigest()[:16]
 
 
 def default_rate(kind: str, way: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def missing_of(photos: Photos, mask: Any) -> list[np.ndarray]:
     ParameterError
         If there are neither as many masks as pictures, nor one.
     """
-    given = [None] * len(photos) if mask is None else _masks(mask, len(photos))
+    given = [None] * len(photos) if mask is None else _masks(mask, photos)
     return [_missing(photos, i, one) for i, one in enumerate(given)]
 
 
@@ -62,7 +63,8 @@ def of_colour(values: np.ndarray, colour: Sequence[int], tolerance: float = 0.1)
     return np.all(np.abs(colours / white - np.asarray(colour) / 255) <= tolerance, axis=-1)
 
 
-def _masks(mask: Any, n: int) -> list[np.ndarray]:
+def _masks(mask: Any, photos: Photos) -> list[np.ndarray]:
+    n = len(photos)
     array = mask if isinstance(mask, np.ndarray) else None
     if array is not None and array.ndim == 2:
         mask = [array]
@@ -71,10 +73,29 @@ def _masks(mask: Any, n: int) -> list[np.ndarray]:
     elif array is not None and array.ndim == 3:
         mask = list(array)
     masks = as_photos([one.astype(np.uint8) if _is_truth(one) else one for one in mask] if array is not None else mask)
+    if _is_folder(masks) and _is_folder(photos):
+        masks = _by_name(photos, masks)
     if len(masks) not in (1, n):
         raise ParameterError(f"mask= holds {len(masks)} masks, but there are {n} pictures. Give one for each, or one.")
     found = [_marked(masks, i) for i in range(len(masks))]
     return found * n if len(found) == 1 else found
+
+
+def _is_folder(photos: Photos) -> bool:
+    return photos.folder is not None and str(photos.folder) == photos.origin
+
+
+def _by_name(photos: Photos, masks: Photos) -> Photos:
+    """Masks of a folder in the order of the pictures of another: by their names, endings apart."""
+    named = {str(PurePosixPath(name).with_suffix("")): i for i, name in enumerate(masks.names)}
+    wanted = [str(PurePosixPath(name).with_suffix("")) for name in photos.names]
+    lacking = [name for name in wanted if name not in named]
+    if lacking:
+        raise DataError(
+            f"{masks.origin} has no mask for {lacking[0]} of {photos.origin}: a mask in a folder has the name of its "
+            "picture. A single mask for all is given as a file."
+        )
+    return masks.take([named[name] for name in wanted])
 
 
 def _is_truth(values: Any) -> bool:
