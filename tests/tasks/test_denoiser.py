@@ -1,3 +1,4 @@
+import io
 import warnings
 
 import numpy as np
@@ -72,6 +73,14 @@ def test_levels_fill_their_range():
 @pytest.mark.parametrize("sigma", [2.0, 10.0, 40.0])
 def test_level_is_estimated(sigma):
     assert abs(picture_level(noisy(scene(128, 128), sigma)) / sigma - 1) < 0.1
+
+
+def test_level_is_estimated_where_colours_are_held_at_half_the_resolution():
+    held = io.BytesIO()
+    Image.fromarray(noisy(scene(200, 200), 20.0).clip(0, 255).astype(np.uint8)).save(
+        held, "jpeg", quality=98, subsampling="4:2:0"
+    )
+    assert 15 < picture_level(np.asarray(Image.open(held)).astype(float)) < 23
 
 
 def test_variance_of_the_noise_is_found_among_the_smallest():

@@ -6,6 +6,10 @@ import numpy as np
 
 #: Side of the patches of pictures, and steps of the windows of signals.
 PATCH, WINDOW = 8, 16
+#: Shares of red, green and blue in the brightness (ITU-R BT.601).
+LUMA = np.array([0.299, 0.587, 0.114])
+#: How many times the noise of the colours that of the brightness must be for neighbours to share the former.
+SHARED = 3.0
 #: Patches looked at, at most.
 MOST_PATCHES = 10_000
 
@@ -24,7 +28,7 @@ def picture_level(values: np.ndarray) -> float:
     Returns
     -------
     float
-        In the units of the values; 0 where there are too few values to tell.
+        In the units of the values; 0 where there are too few values to tell. Three channels are taken for colours.
 
     References
     ----------
@@ -37,6 +41,15 @@ def picture_level(values: np.ndarray) -> float:
     >>> bool(abs(picture_level(ramp + rng.normal(0, 5, ramp.shape)) - 5) < 0.3)
     True
     """
+    found = _level(values)
+    if values.ndim == 3 and values.shape[-1] == 3:
+        # JPEG and films hold colours at half the resolution: their noise is shared by neighbours, and seems to be none.
+        bright = _level((values @ LUMA)[..., None]) / float(np.linalg.norm(LUMA))
+        return bright if bright > SHARED * found else found
+    return found
+
+
+def _level(values: np.ndarray) -> float:
     axes = values.ndim - 1
     sides = tuple(min(PATCH if axes == 2 else WINDOW, side) for side in values.shape[:-1])
     windows = np.lib.stride_tricks.sliding_window_view(values, sides, axis=tuple(range(axes)))
