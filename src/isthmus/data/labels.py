@@ -107,8 +107,8 @@ def as_labels(y: Any, raw: Raw) -> Labels | None:
         # Pictures that lie in no subfolder are not told that they have no labels, which they were not asked for.
         if labels is None and not all(is_missing(value) for value in raw.extra[y].tolist()):
             raise DataError(
-                f"y={y!r}: this column of {raw.origin} holds no labels, but measured numbers, times or the like. Name a "
-                "column of words, whole numbers or truth values."
+                f"y={y!r}: this column of {raw.origin} holds no labels, but measured numbers, times or the like. "
+                "Name a column of words, whole numbers or truth values."
             )
         return labels
     try:
