@@ -72,9 +72,8 @@ def index(
     retriever.fit(raw, ids=None if ids is None else _names(raw, ids)).save(to)
     autoencoder = retriever.autoencoder_
     if autoencoder.stopped_ == "interrupted":
-        say(
-            f"Stopped by Ctrl-C: the database, with the best model so far, of epoch {autoencoder.best_epoch_}, is in {to}."
-        )
+        epoch = autoencoder.best_epoch_
+        say(f"Stopped by Ctrl-C: a database by the best model so far, that of epoch {epoch}, is saved in {to}.")
         raise SystemExit(INTERRUPTED)
     if verbose:
         print_places(database=to)
