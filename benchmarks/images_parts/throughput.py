@@ -6,9 +6,9 @@
 All train the same layers (28 x 28 pixels, 32, 64 and 128 channels, code of 32, no linear path) on the same pictures of
 noise in batches of 128 by Adam on the mean squared error, on one thread of one process, in turn: A B C A B C ...
 Counted are CPU-seconds of the epochs after the first, so without what is done once (ours sets up its PCA); ours looks
-at the loss of 128 held-out pictures after each epoch, pythae copies its model. Medians of the rounds are shown, and of
-the ratios to the plain loop's figure in the same round. bf16 is autocast to bfloat16, which processors with AVX512-BF16
-or AMX multiply faster.
+at the loss of 128 of the same pictures, given as validation, after each epoch, pythae copies its model. Medians of the
+rounds are shown, and of the ratios to the plain loop's figure in the same round. bf16 is autocast to bfloat16, which
+processors with AVX512-BF16 or AMX multiply faster.
 
 pythae is not installed with Isthmus: all runs in the environment of build/peers, as in benchmarks/engine.py.
 """

@@ -1,11 +1,13 @@
 """`index` and `search`: databases of tables and pictures, hits on the screen and in files, what is refused."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from isthmus import load
+from isthmus import Retriever, load
 from isthmus.cli.searching import SHOWN
 
 QUICK = ["--dim", "2", "--max-epochs", "2", "--random-state", "0"]
@@ -66,9 +68,40 @@ def test_what_cannot_be_done_is_said(made, databases, refused, tmp_path):
     people, rows = databases / "people", made / "people.csv"
     refused(2, "the database has 60 items", "search", people, rows, "-k", 61)
     refused(2, "the ending says the format", "search", people, rows, "-o", tmp_path / "hits.npy")
-    refused(4, "of class Autoencoder", "search", made / "model", rows)
+    refused(4, "`isthmus index SOURCE --to DATABASE` makes one", "search", made / "model", rows)
     refused(2, "metric='far' cannot be used", "index", rows, "--to", tmp_path / "m", "--metric", "far", *QUICK)
     refused(3, "more than once", "index", rows, "--ids", "children", "--to", tmp_path / "m", *QUICK, "-q")
     refused(3, "no such column", "index", rows, "--ids", "nme", "--to", tmp_path / "m", *QUICK, "-q")
     refused(4, "--force", "index", rows, "--ids", "name", "--to", people, *QUICK, "-q")
     assert not (tmp_path / "m").exists()
+
+
+def test_a_row_without_a_name_is_refused(refused, tmp_path):
+    (tmp_path / "rows.csv").write_text("name,a,b\nx,1,2\n,2,1\nz,3,3\n")
+    said = ("index", tmp_path / "rows.csv", "--ids", "name", "--to", tmp_path / "m", *QUICK, "-q")
+    refused(3, "row 1 (counted from 0)", *said)
+
+
+def test_damaged_pictures_are_left_out_where_that_is_asked_for(made, databases, command, refused, tmp_path):
+    shutil.copytree(made / "photos", tmp_path / "photos")
+    (tmp_path / "photos" / "bad.png").write_bytes(b"no picture")
+    refused(3, "bad.png", "search", databases / "photos", tmp_path / "photos", "-k", 1)
+    code, _, err = command("search", databases / "photos", tmp_path / "photos", "-k", 1, "--skip-bad", "-o", "-")
+    assert code == 0, err
+    code, _, err = command("index", tmp_path / "photos", "--to", tmp_path / "m", *QUICK, "-q", "--skip-bad")
+    assert code == 0, err
+    assert len(load(tmp_path / "m").ids_) == 30
+
+
+def test_ctrl_c_keeps_the_database_and_says_so(made, command, tmp_path, monkeypatch):
+    fit = Retriever.fit
+
+    def interrupted(self, *arguments, **named):
+        fit(self, *arguments, **named).autoencoder_.stopped_ = "interrupted"
+        return self
+
+    monkeypatch.setattr(Retriever, "fit", interrupted)
+    code, _, err = command("index", made / "people.csv", "--ids", "name", "--to", tmp_path / "m", *QUICK)
+    assert code == 130
+    assert "Stopped by Ctrl-C" in err
+    assert len(load(tmp_path / "m").ids_) == 60

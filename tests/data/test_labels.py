@@ -47,6 +47,36 @@ def test_other_targets_are_none(y):
 
 
 @pytest.mark.parametrize(
+    "y",
+    [[[1], [1, 2], [1], [2]], np.array([[1], [1, 2], [1], [2]], object), np.arange(4).astype("datetime64[ns]"),
+     np.arange(4).astype("timedelta64[ns]")],
+    ids=["ragged", "ragged objects", "times", "spans of time"],
+)  # fmt: skip
+def test_targets_that_no_classes_can_be_made_of_are_none(y):
+    assert as_labels(y, ROWS) is None
+
+
+def test_a_column_named_that_holds_no_labels_is_refused():
+    rows = Raw(np.zeros((2, 2)), "vector", extra={"weight": np.array([1.5, 2.5]), "folder": np.array(["", ""], object)})
+    with pytest.raises(DataError, match=r"y='weight': this column .* holds no labels"):
+        as_labels("weight", rows)
+    assert as_labels("folder", rows) is None
+
+
+def test_one_label_of_any_form_and_none():
+    labels = as_labels([3, 1, 3, 2], ROWS)
+    assert labels is not None
+    for one in (np.array(2), torch.tensor(2), np.int64(2)):
+        assert labels.wanted({"label": one}, 2).tolist() == [1, 1]
+    with pytest.raises(DataError, match="expected a label"):
+        labels.wanted({"label": None}, 2)
+    words = as_labels(["None", "a", "a", "a"], ROWS)
+    assert words is not None
+    with pytest.raises(DataError, match="no label None"):
+        words.wanted({"label": [None, "a"]}, 2)
+
+
+@pytest.mark.parametrize(
     ("y", "said"), [([1, 2, 3], "3 labels, but there are 4 rows"), ("colour", "set aside are 'folder'")], ids=str
 )
 def test_what_cannot_be_meant_is_refused(y, said):

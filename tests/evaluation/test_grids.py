@@ -56,6 +56,19 @@ def test_shades(pictures, expected):
     assert grid[0, ::2].tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("alpha", "shown"), [((1.0, 0.5), [255, 128]), ((255.0, 51.0), [255, 51]), ((0.0, 0.0), [0, 0])], ids=str
+)
+@pytest.mark.parametrize("span", [None, (-2.0, 3.0)], ids=["extremes", "span"])
+def test_opacity_is_apart_from_the_colours(alpha, shown, span):
+    pictures = np.zeros((1, 1, 2, 4))
+    pictures[0, 0, :, :3] = [[-2.0], [3.0]]
+    pictures[0, 0, :, 3] = alpha
+    grid = picture_grid(pictures, columns=1, span=span)
+    assert grid[0, :, 0].tolist() == [0, 255]
+    assert grid[0, :, 3].tolist() == shown
+
+
 def test_a_span_of_ones_own():
     assert picture_grid(flat(0, 8, 16), columns=3, gap=0, span=(0, 16))[0, ::2].tolist() == [0, 128, 255]
 
@@ -100,11 +113,14 @@ def test_what_is_no_set_of_pictures_is_refused(given, said):
 
 
 @pytest.mark.parametrize(
-    "given", [{"columns": 0}, {"gap": -1}, {"span": (1, 0)}, {"span": 3}, {"columns": 2.5}], ids=str
+    "given", [{"columns": 0}, {"gap": -1}, {"span": (1, 0)}, {"span": 3}, {"columns": 2.5}, {"columns": "a"}], ids=str
 )
 def test_parameters_are_checked(given):
     with pytest.raises(ParameterError, match="cannot be used; expected"):
         picture_grid(flat(1, 2), **given)
+    if "gap" not in given:
+        with pytest.raises(ParameterError, match="cannot be used; expected"):
+            grid_figure(flat(1, 2), **given)
     with pytest.raises(ParameterError, match="3 words for 2 pictures"):
         grid_figure(flat(1, 2), titles=["a", "b", "c"])
 

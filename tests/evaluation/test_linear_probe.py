@@ -7,10 +7,12 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
 
 from isthmus import Autoencoder
 from isthmus.evaluation import LinearProbe, linear_probe
-from isthmus.exceptions import DataError
+from isthmus.exceptions import DataError, ParameterError
 
 
 def rows(n: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -46,6 +48,24 @@ def test_codes_that_know_nothing_are_called_behind(pca, monkeypatch):
     assert "PCA of the same size is ahead" in str(found)
 
 
+def test_the_components_are_counted():
+    X, y = rows(100)
+    wide = Autoencoder(9, scaling="none", max_epochs=1, random_state=0).fit(X)
+    found = linear_probe(wide, X, y)
+    assert (found.latent_dim, found.components) == (9, 5)
+    assert "PCA of 5 " in str(found)
+
+
+def test_what_cannot_be_probed_is_refused(pca):
+    X, y = rows()
+    with pytest.raises(NotFittedError):
+        linear_probe(Autoencoder(1), X, y)
+    with pytest.raises(ParameterError, match=r"model=PCA.* expected a fitted Autoencoder"):
+        linear_probe(PCA(1).fit(X), X, y)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ParameterError, match="random_state='a' cannot be used"):
+        linear_probe(pca, X, y, random_state="a")
+
+
 def test_pca_that_knows_nothing_is_called_behind(monkeypatch):
     X, y = rows()
     small = X.copy()
@@ -59,9 +79,9 @@ def test_pca_that_knows_nothing_is_called_behind(monkeypatch):
 
 
 def test_the_error_is_that_of_pairs():
-    probe = LinearProbe(0.9, 0.8, 0.5, 0.04, 2, 4, 300, 100)
+    probe = LinearProbe(0.9, 0.8, 0.5, 0.04, 2, 4, 4, 300, 100)
     assert "the codes are ahead" in probe.verdict()
-    assert "Neither" in LinearProbe(0.9, 0.8, 0.5, 0.06, 2, 4, 300, 100).verdict()
+    assert "Neither" in LinearProbe(0.9, 0.8, 0.5, 0.06, 2, 4, 4, 300, 100).verdict()
 
 
 def test_rows_without_a_label_are_left_out(pca):

@@ -170,7 +170,7 @@ def test_what_an_index_needs_is_said(monkeypatch):
 def test_ivfpq_wants_many_items():
     pytest.importorskip("faiss")
     with pytest.raises(ParameterError, match="at least 9,984 items, but there are 90"):
-        Retriever(QUICK, index="ivfpq").fit(X).search(X, 1)
+        Retriever(QUICK, index="ivfpq").fit(X)
 
 
 # --- What is chosen, and for what

@@ -66,7 +66,9 @@ class Selection:
             )
 
     def _read_pictures_for(self, model: Autoencoder | Task, source: str) -> Raw:
-        """Read pictures for a model; where they are of another size than its own, say how to resize them."""
+        """Read pictures in the form that a model was fitted on; of another size, say how to resize them."""
+        from isthmus.cli.matching import alike
+
         wanted = model.schema_.item_shape[:2]
         advice = f"Give --size {wanted[0]}x{wanted[1]}, the size of the pictures that the model was fitted on."
         with _saying(_MIXED_SIZES, advice):
@@ -74,7 +76,7 @@ class Selection:
         found = raw.item_shape[:2]
         if found != wanted:
             raise DataError(f"The pictures of {raw.origin} are {found[0]} x {found[1]} (height x width). {advice}")
-        return raw
+        return alike(raw, model.schema_)
 
 
 def read_schema(path: str | None) -> dict[str, Any] | None:

@@ -11,16 +11,17 @@ from rich.table import Table
 
 from isthmus.cli import options as o
 from isthmus.cli.console import out, say
+from isthmus.cli.errors import INTERRUPTED
 from isthmus.cli.fitting import check_model_place
-from isthmus.cli.jobs import saved
 from isthmus.cli.reading import Selection, has_pictures
 from isthmus.cli.tables import print_places
 from isthmus.cli.writing import STANDARD_OUTPUT, Result, check_file, write_rows
-from isthmus.exceptions import ParameterError
+from isthmus.exceptions import DataError, ModelFileError, ParameterError
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from isthmus import Retriever
     from isthmus.data import Raw
 
 #: Formats that hold words beside numbers.
@@ -36,6 +37,7 @@ def index(
     drop: o.Drop = None,
     ids: o.Ids = None,
     size: o.Size = None,
+    skip_bad: o.SkipBad = False,
     schema: o.Schema = None,
     kind: o.Kind = "auto",
     dim: o.CodeSize = 32,
@@ -63,11 +65,16 @@ def index(
         verbose=int(verbose),
     )
     retriever._check_parameters()
-    selection = Selection(columns, drop if ids is None else [*(drop or ()), ids], size, schema)
+    selection = Selection(columns, drop if ids is None else [*(drop or ()), ids], size, schema, skip_bad)
     raw = selection.read(source, kind)
     if verbose:
         say(f"Learning what {len(raw):,} items of {raw.origin} are like. Ctrl-C stops and keeps the best so far.")
     retriever.fit(raw, ids=None if ids is None else _names(raw, ids)).save(to)
+    autoencoder = retriever.autoencoder_
+    if autoencoder.stopped_ == "interrupted":
+        epoch = autoencoder.best_epoch_
+        say(f"Stopped by Ctrl-C: a database by the best model so far, that of epoch {epoch}, is saved in {to}.")
+        raise SystemExit(INTERRUPTED)
     if verbose:
         print_places(database=to)
 
@@ -79,6 +86,7 @@ def search(
     columns: o.Columns = None,
     drop: o.Drop = None,
     size: o.Size = None,
+    skip_bad: o.SkipBad = False,
     k: o.Nearest = 10,
     to: o.ToHits = None,
     device: o.WorkOn = "auto",
@@ -87,14 +95,12 @@ def search(
     """Find the items of a database that are most like each of QUERIES; pictures are resized to those in it."""
     if to is not None and to != STANDARD_OUTPUT:
         check_file(to, ENDINGS, queries)
-    from isthmus import Retriever
-
-    retriever = saved(model, Retriever, "search", device)
+    retriever = _database(model, device)
     if size is None and retriever.kind_ == "image" and has_pictures(queries):
         # As the pictures of the database were, whose size is the only one that it can be asked for.
         height, width = retriever.schema_.item_shape[:2]
         size = (height, width)
-    raw = Selection(columns, drop, size).read_for(retriever, queries)
+    raw = Selection(columns, drop, size, skip_bad=skip_bad).read_for(retriever, queries)
     found, distances = retriever.search(raw, k)
     if to is None:
         _show(raw, found, distances)
@@ -121,10 +127,31 @@ $ isthmus search photo-database photos/photo01.bmp -k 5""",
 }
 
 
+def _database(model: str, device: str) -> Retriever:
+    from isthmus import Retriever, load
+
+    found = load(model, device=device)
+    if not isinstance(found, Retriever):
+        raise ModelFileError(
+            f"{model} holds a model of class {type(found).__name__}, but `isthmus search` looks through a database. "
+            "`isthmus index SOURCE --to DATABASE` makes one."
+        )
+    return found
+
+
 def _names(raw: Raw, column: str) -> list[str]:
     if column not in raw.extra:
         raise ParameterError(f"--ids {column}: {raw.origin} has no columns with names, which could name its rows.")
-    return [str(name) for name in raw.extra[column]]
+    from isthmus.data.labels import is_missing
+
+    names = raw.extra[column].tolist()
+    missing = next((i for i, name in enumerate(names) if is_missing(name)), None)
+    if missing is not None:
+        raise DataError(
+            f"--ids {column}: row {missing} (counted from 0) of {raw.origin} has no name. Give it one, or leave --ids "
+            "out to have the rows numbered."
+        )
+    return [str(name) for name in names]
 
 
 def _called(raw: Raw) -> list[str]:

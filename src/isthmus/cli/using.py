@@ -44,12 +44,15 @@ def encode(
     fitted = load_autoencoder(model, device)
     raw = Selection(columns, drop, size, skip_bad=skip_bad).read_for(fitted, source)
     codes = fitted.transform(raw)
-    asked = None if labels is None else labels_of(raw, labels)
-    _finish(to, Result(codes, list(fitted.get_feature_names_out()), raw.extra, raw.row_names), "codes")
-    if asked is not None:
+    probe = None
+    if labels is not None:
         from isthmus import evaluation
 
-        print_probe(evaluation.linear_probe(fitted, raw, asked), err() if to == STANDARD_OUTPUT else out())
+        # Before anything is written, so that an error leaves nothing behind.
+        probe = evaluation.linear_probe(fitted, raw, labels_of(raw, labels))
+    _finish(to, Result(codes, list(fitted.get_feature_names_out()), raw.extra, raw.row_names), "codes")
+    if probe is not None:
+        print_probe(probe, err() if to == STANDARD_OUTPUT else out())
 
 
 def decode(

@@ -223,10 +223,14 @@ def check_rows(to: str, source: str = "", *, pictures: bool = False) -> None:
     if to == STANDARD_OUTPUT or (pictures and ending_of(to) == ""):
         return
     check_file(to, (*FORMATS, GRID) if pictures else tuple(FORMATS), source)
+    path = Path(to)
+    inside = source not in ("", STANDARD_OUTPUT) and Path(source).resolve() in path.resolve().parents
+    if ending_of(to) == GRID and inside and path.exists():
+        raise ParameterError(f"--to {to}: this is a picture of the source, which would be lost. Give another name.")
 
 
 def check_pictures(to: str, schema: Any, *, force: bool) -> None:
-    """Refuse a folder or grid for pictures where the rows are none, or a folder where something is there already."""
+    """Refuse a folder or grid for pictures where the rows are none, or where something is there already."""
     from isthmus.storage.atomic import check_folder
 
     if to == STANDARD_OUTPUT or ending_of(to) in FORMATS:
@@ -242,6 +246,8 @@ def check_pictures(to: str, schema: Any, *, force: bool) -> None:
             f"--to {to}: {means}, but this model is of the kind {schema.kind!r}. Give a name that ends in {known}."
         )
     if ending_of(to):
+        if Path(to).exists() and not force:
+            raise ModelFileError(f"There is a picture {to} already. Give another name, or --force to replace it.")
         return
     if schema.dtype not in ("uint8", "uint16", "bool"):
         raise ParameterError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,8 +52,12 @@ class Labels:
                 f"condition={condition!r} cannot be used; expected {{'label': LABEL}}, or a list of labels."
             )
         labels = condition["label"]
-        if isinstance(labels, (str, int, float, np.generic)):
+        if getattr(labels, "ndim", None) == 0:  # an array or a tensor of one label
+            labels = labels.item()
+        if isinstance(labels, (str, int, float)):
             return np.full(n, self._find(labels))
+        if not isinstance(labels, Iterable):
+            raise DataError(f"condition={condition!r} cannot be used; expected a label, or a list of {n} labels.")
         labels = list(labels)
         if len(labels) != n:
             raise DataError(f"condition has {len(labels)} labels, but {n} rows are to be made: give one, or {n}.")
@@ -62,7 +66,7 @@ class Labels:
     def _find(self, label: Any) -> int:
         for i, known in enumerate(self.classes):
             # By its text as well: on a command line there is nothing else.
-            if known == label or str(known) == str(label):
+            if label is not None and (known == label or str(known) == str(label)):
                 return i
         listed = ", ".join(map(repr, self.classes[:20])) + (", ..." if len(self.classes) > 20 else "")
         raise DataError(f"There is no label {label!r}; those that the model was fitted with are {listed}.")
@@ -83,7 +87,7 @@ def as_labels(y: Any, raw: Raw) -> Labels | None:
     Raises
     ------
     DataError
-        If there are not as many as rows, or no such column was set aside.
+        If there are not as many as rows, or no such column of labels was set aside.
 
     Examples
     --------
@@ -99,17 +103,31 @@ def as_labels(y: Any, raw: Raw) -> Labels | None:
         if y not in raw.extra:
             there = f"those set aside are {', '.join(map(repr, raw.extra))}" if raw.extra else "none was set aside"
             raise DataError(f"y={y!r} names no column that was set aside of {raw.origin}; {there}.")
-        y = raw.extra[y]
-    array = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y)
+        labels = as_labels(raw.extra[y], raw)
+        # Pictures that lie in no subfolder are not told that they have no labels, which they were not asked for.
+        if labels is None and not all(is_missing(value) for value in raw.extra[y].tolist()):
+            raise DataError(
+                f"y={y!r}: this column of {raw.origin} holds no labels, but measured numbers, times or the like. "
+                "Name a column of words, whole numbers or truth values."
+            )
+        return labels
+    try:
+        array = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y)
+    except ValueError:  # lists of unequal lengths
+        return None
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    if array.ndim != 1:
+    # Times of nanoseconds would come out of a list as whole numbers.
+    if array.ndim != 1 or array.dtype.kind in "mM":
         return None
     if len(array) != len(raw):
         raise DataError(f"y has {len(array):,} labels, but there are {len(raw):,} rows: give one for each.")
-    known = np.array([_is_known(value) for value in array.tolist()], dtype=bool)
-    # From a list again: objects are then words or numbers, as all of them allow.
-    values = np.array(array[known].tolist())
+    known = np.array([not is_missing(value) for value in array.tolist()], dtype=bool)
+    try:
+        # From a list again: objects are then words or numbers, as all of them allow.
+        values = np.array(array[known].tolist())
+    except ValueError:  # objects of unequal lengths
+        return None
     if values.dtype.kind == "f" and np.all(np.isfinite(values) & (values == np.round(values))):
         values = values.astype(np.int64)
     if values.ndim != 1 or values.dtype.kind not in "biuU" or not known.any():
@@ -120,8 +138,11 @@ def as_labels(y: Any, raw: Raw) -> Labels | None:
     return Labels(tuple(classes.tolist()), index)
 
 
-def _is_known(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether a cell holds nothing: None, NaN, NaT, pandas.NA or an empty word."""
     try:
-        return value is not None and bool(value == value) and value != ""
+        return value is None or not bool(value == value) or value == ""
     except TypeError:  # pandas.NA, which equals nothing
+        return True
+    except ValueError:  # an array, of more than one value
         return False

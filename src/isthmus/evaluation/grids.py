@@ -38,8 +38,8 @@ def picture_grid(
     gap : int, default=1
         White pixels between two pictures.
     span : (low, high) or None, default=None
-        Values shown as black and as white. None: 0 and the largest of their type for whole numbers, 0 and 1 for floats
-        between these, else the extremes of all pictures.
+        Values shown as black and as white. None: 0 and the largest of their type for 8 and 16 bits, 0 and 1 for values
+        between these, else the extremes of all colours. Opacity is from 0 to 1, 255 or 65535, whatever the span.
 
     Returns
     -------
@@ -59,8 +59,7 @@ def picture_grid(
     (17, 34)
     """
     for name, value, least in (("columns", columns, 1), ("gap", gap, 0)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least):
-            raise ParameterError(f"{name}={value!r} cannot be used; expected a whole number from {least} on.")
+        _check_whole(name, value, least)
     shades = _shades(_channels_last(pictures), span)
     n, h, w, c = shades.shape
     across = min(n, columns or math.ceil(math.sqrt(n * h / w)))
@@ -108,6 +107,7 @@ def grid_figure(
     >>> [annotation.text for annotation in figure.layout.annotations]
     ['a', 'b', 'c', 'd']
     """
+    _check_whole("columns", columns, 1)
     laid = _channels_last(pictures)
     n, h, w, _ = laid.shape
     if titles is not None and len(titles) != n:
@@ -143,6 +143,11 @@ def grid_figure(
     return figure
 
 
+def _check_whole(name: str, value: Any, least: int) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least):
+        raise ParameterError(f"{name}={value!r} cannot be used; expected a whole number from {least} on.")
+
+
 def _channels_last(pictures: Any) -> np.ndarray:
     """Take pictures as (n, h, w, c)."""
     tensor = hasattr(pictures, "detach")
@@ -169,9 +174,24 @@ def _shades(array: np.ndarray, span: tuple[float, float] | None) -> np.ndarray:
         return array
     if span is None and array.dtype == np.uint16:
         return (array // BYTES_A_WORD).astype(np.uint8)
-    low, high = _span(array) if span is None else _checked(span)
+    colours = array[..., :3]
+    low, high = _span(colours) if span is None else _checked(span)
+    shades = _bytes(colours, low, high)
+    alpha = array[..., 3:]
+    return np.concatenate([shades, _bytes(alpha, 0, _opaque(alpha))], axis=-1) if alpha.size else shades
+
+
+def _bytes(array: np.ndarray, low: float, high: float) -> np.ndarray:
     scaled = (np.nan_to_num(array.astype(np.float64), nan=low) - low) / (high - low)
     return (np.clip(scaled, 0, 1) * WHITE).round().astype(np.uint8)
+
+
+def _opaque(alpha: np.ndarray) -> float:
+    """Value that stands for opaque: the largest of 8 and 16 bits, else the least usual one that none exceeds."""
+    if alpha.dtype in (np.uint8, np.uint16):
+        return float(np.iinfo(alpha.dtype).max)
+    most = float(np.nanmax(alpha, initial=0))
+    return next((full for full in (1.0, 255.0, 65535.0) if most <= full), 65535.0)
 
 
 def _span(array: np.ndarray) -> tuple[float, float]:

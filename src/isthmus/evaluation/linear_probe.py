@@ -12,15 +12,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
 
+from isthmus import parameters as check
+from isthmus.autoencoder import Autoencoder
 from isthmus.data import as_labels, as_raw
 from isthmus.data.labels import NONE
 from isthmus.evaluation.probes import HELD_OUT, can_stratify
 from isthmus.evaluation.wording import percent
-from isthmus.exceptions import DataError
+from isthmus.exceptions import DataError, ParameterError
 
 if TYPE_CHECKING:
-    from isthmus.autoencoder import Autoencoder
     from isthmus.data import Raw
 
 #: Rows that are used at most, and the fewest with a label.
@@ -44,7 +46,8 @@ class LinearProbe:
     error : float
         Standard error of the difference between `ours` and `pca`, on the same rows.
     classes : int
-    latent_dim : int
+    latent_dim, components : int
+        Units of the code, and principal components: as many, where the rows allow it.
     rows, held_out : int
         That the linear models were trained on, and judged on.
     """
@@ -55,6 +58,7 @@ class LinearProbe:
     error: float
     classes: int
     latent_dim: int
+    components: int
     rows: int
     held_out: int
 
@@ -63,7 +67,7 @@ class LinearProbe:
         return [
             ("a linear model on", f"finds of {self.held_out:,} labels"),
             (f"codes of {self.latent_dim}", percent(self.ours)),
-            (f"PCA of {self.latent_dim}", percent(self.pca)),
+            (f"PCA of {self.components}", percent(self.pca)),
             ("nothing: the most frequent label", percent(self.constant)),
         ]
 
@@ -107,8 +111,12 @@ def linear_probe(model: Autoencoder, X: Any, y: Any, *, random_state: Any = 0) -
 
     Raises
     ------
+    NotFittedError
+        If the model is not fitted.
+    ParameterError
+        If the model is no Autoencoder, or `random_state` cannot be used.
     DataError
-        If y holds no labels, of fewer than two classes, or of fewer than 8 rows.
+        If X cannot be used, or y holds no labels, of fewer than two classes, or of fewer than 8 rows.
 
     References
     ----------
@@ -123,6 +131,11 @@ def linear_probe(model: Autoencoder, X: Any, y: Any, *, random_state: Any = 0) -
     >>> found.ours > found.constant, found.classes
     (True, 10)
     """
+    if not isinstance(model, Autoencoder):
+        raise ParameterError(f"model={model!r:.80} cannot be used; expected a fitted Autoencoder.")
+    if not check.RANDOM(random_state):
+        raise ParameterError(f"random_state={random_state!r} cannot be used; expected {check.RANDOM_WORDS}.")
+    check_is_fitted(model)
     raw = as_raw(X, kind=model.kind_, like=model.preparation_.schema_)
     labels = as_labels(y, raw)
     if labels is None:
@@ -139,7 +152,8 @@ def linear_probe(model: Autoencoder, X: Any, y: Any, *, random_state: Any = 0) -
     stratify = answers if can_stratify(answers) else None
     split = train_test_split(np.arange(len(known)), test_size=HELD_OUT, random_state=random_state, stratify=stratify)
     train, test = map(np.asarray, split)
-    right = [_right(codes, answers, train, test) for codes in (model.transform(raw), _components(model, raw))]
+    components = _components(model, raw)
+    right = [_right(codes, answers, train, test) for codes in (model.transform(raw), components)]
     most = np.bincount(answers[train]).argmax()
     return LinearProbe(
         ours=float(right[0].mean()),
@@ -148,6 +162,7 @@ def linear_probe(model: Autoencoder, X: Any, y: Any, *, random_state: Any = 0) -
         error=float((right[0] - right[1]).std() / np.sqrt(len(test))),
         classes=len(labels.classes),
         latent_dim=model.latent_dim_,
+        components=components.shape[1],
         rows=len(train),
         held_out=len(test),
     )

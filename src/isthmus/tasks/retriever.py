@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from inspect import signature
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from isthmus.data import Raw, as_raw
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.objectives import Neighbours
 from isthmus.tasks.base import Learnt, Task
-from isthmus.tasks.retrieval_parts.approximate import INDEXES, Approximate, import_faiss
+from isthmus.tasks.retrieval_parts.approximate import FEWEST_ITEMS, INDEXES, Approximate, check_items, import_faiss
 from isthmus.tasks.retrieval_parts.exact import search_exact
 from isthmus.tasks.retrieval_parts.naming import as_numbers, from_numbers, named, places
 
@@ -42,10 +43,12 @@ class Retriever(Task):
     latent_dim : int or "auto", default=32
         Size of the code, where no autoencoder is given.
     metric : {"euclidean", "cosine"}, default="euclidean"
-        Distance of codes; "cosine" is one less the cosine, from 0 to 2.
+        Distance of codes; "cosine" is one less the cosine, from 0 to 2; to a code of zeros it is 1. It is that of the
+        fit: set later, it holds from the next fit on.
     index : {"exact", "hnsw", "ivfpq"}, default="exact"
         "exact" looks at every item. The others look at fewer of them and miss some, by faiss (`isthmus[index]`):
-        "hnsw" by a graph, "ivfpq" by cells and a byte for two units, for a million items and more.
+        "hnsw" by a graph, "ivfpq" by cells and a byte for two units, for a million items and more, from 9,984 on; where
+        fewer are left, all are looked at. Set after the fit, it holds from the next search on.
     kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
         What the data are; "auto" looks at them.
     random_state : int, RandomState instance or None, default=None
@@ -63,6 +66,8 @@ class Retriever(Task):
         Codes of the items.
     ids_ : ndarray of int64, or of str objects, of shape (n,)
         Names of the items.
+    metric_ : str
+        Distance that the codes are kept for: `metric`, as it was in fit.
     kind_, schema_, n_features_in_, feature_names_in_, n_rows_
         As of `Autoencoder`; `n_rows_` counts the rows fitted on, which `add` and `remove` leave alone.
 
@@ -156,9 +161,10 @@ class Retriever(Task):
         Raises
         ------
         ParameterError
-            If a parameter has a value that cannot be used, or `index` needs faiss and it is not installed.
+            If a parameter has a value that cannot be used, or `index` needs more items, or faiss and it is not
+            installed.
         DataError
-            If the data or the ids cannot be used.
+            If the data or the ids cannot be used, or the codes are not finite.
         """
         self._check_parameters()
         if self.index != EXACT:
@@ -166,10 +172,13 @@ class Retriever(Task):
         own = self.autoencoder
         raw = as_raw(X, kind=self.kind if own is None or self.kind != "auto" else own.kind)
         names = named(ids, raw)
-        autoencoder = self._chosen(raw).fit(raw)
-        self.autoencoder_ = autoencoder
+        check_items(self.index, len(raw))
+        unfitted, left = self._chosen(raw)
+        autoencoder = unfitted.fit(raw)
+        codes = _encoded(autoencoder, raw, self.metric)
+        self.autoencoder_, self.metric_, self._left = autoencoder, self.metric, left
         self._fitted_on(autoencoder.preparation_, len(raw))
-        self._hold(self._encode(raw), names, len(raw))
+        self._hold(codes, names, len(raw))
         return self
 
     def search(self, queries: Any, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
@@ -194,9 +203,10 @@ class Retriever(Task):
         ParameterError
             If k is no whole number from 1 on, or larger than the database.
         DataError
-            If the queries cannot be used.
+            If the queries cannot be used, or their codes are not finite.
         """
         check_is_fitted(self)
+        self._check_parameters()
         if not check.whole(1)(k):
             raise ParameterError(f"Retriever: k={k!r} cannot be used; expected a whole number from 1 on.")
         if k > len(self.codes_):
@@ -258,8 +268,8 @@ class Retriever(Task):
 
     # --- Parts
 
-    def _chosen(self, raw: Raw) -> Autoencoder:
-        """Give a copy of the autoencoder, with what it leaves open chosen for search."""
+    def _chosen(self, raw: Raw) -> tuple[Autoencoder, list[str]]:
+        """Give a copy of the autoencoder, with what it leaves open chosen for search, and the names of that."""
         own: Any = Autoencoder(self.latent_dim) if self.autoencoder is None else clone(self.autoencoder)
         steps = max(FEWEST, STEPS * (len(raw) / ROWS) ** POWER)
         choices = {
@@ -279,23 +289,23 @@ class Retriever(Task):
             for name in ("batch_size", "max_epochs", "network"):
                 choices.pop(name, None)
         left = {name: choice for name, (default, choice) in choices.items() if _is(params[name], default)}
-        return own.set_params(**left)
+        return own.set_params(**left), list(left)
 
     def _encode(self, raw: Raw) -> np.ndarray:
-        """Codes as they are compared: for "cosine" of length 1."""
-        codes = self.autoencoder_._inference.codes(raw).astype(np.float32)
-        if self.metric == COSINE:
-            codes = codes / np.maximum(np.linalg.norm(codes, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-        return codes
+        return _encoded(self.autoencoder_, raw, self.metric_)
 
     def _nearest(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        if self.index == EXACT:
-            found, distances = search_exact(self.codes_, queries, k, self.autoencoder_._model.device)
+        codes, cosine = self.codes_, self.metric_ == COSINE
+        if cosine:
+            queries = _with_zeros_apart(queries, 1)
+        if self.index == EXACT or len(codes) < FEWEST_ITEMS.get(self.index, 0):
+            codes = _with_zeros_apart(codes, 0) if cosine else codes
+            found, distances = search_exact(codes, queries, k, self.autoencoder_._model.device)
         else:
-            if self._index is None:
-                self._index = Approximate(self.index, self.codes_)
+            if self._index is None or self._index.name != self.index:
+                self._index = Approximate(self.index, _with_zeros_apart(codes, 0) if cosine else codes)
             found, distances = self._index.search(queries, k)
-        return found, np.square(distances) / 2 if self.metric == COSINE else distances
+        return found, np.square(distances) / 2 if cosine else distances
 
     def _hold(self, codes: np.ndarray, ids: np.ndarray, following: int) -> None:
         """Make codes the database."""
@@ -309,15 +319,46 @@ class Retriever(Task):
     def _learnt(self) -> Learnt:
         arrays = {"codes": self.codes_, "ids": as_numbers(self.ids_)}
         values = {"following": self._following, "given": self.autoencoder is not None}
+        values |= {"metric": self.metric_, "left": self._left}
         return Learnt(values, arrays, {"main": self.autoencoder_})
 
     def _restore(self, learnt: Learnt) -> None:
         self.autoencoder_ = learnt.autoencoders["main"]
+        # Folders of an earlier version hold neither.
+        self.metric_, self._left = learnt.values.get("metric", self.metric), learnt.values.get("left", [])
         if learnt.values["given"]:
-            self.autoencoder = clone(self.autoencoder_)
+            own: Any = clone(self.autoencoder_)
+            parameters = signature(Autoencoder).parameters
+            self.autoencoder = own.set_params(**{name: parameters[name].default for name in self._left})
         self._hold(learnt.arrays["codes"], from_numbers(learnt.arrays["ids"]), learnt.values["following"])
 
 
 def _is(value: Any, default: Any) -> bool:
     """Whether a parameter is left at its default; arrays and modules are none."""
     return value is default or (isinstance(value, (str, int)) and value == default)
+
+
+def _encoded(autoencoder: Autoencoder, raw: Raw, metric: str) -> np.ndarray:
+    """Codes as they are compared: for "cosine" of length 1, or 0."""
+    with np.errstate(over="ignore"):
+        codes = autoencoder._inference.codes(raw).astype(np.float32)
+    endless = ~np.isfinite(codes).all(1)
+    if endless.any():
+        row = int(endless.argmax())
+        name = f" ({raw.row_names[row]})" if raw.row_names is not None else ""
+        raise DataError(
+            f"The code of row {row}{name} (counted from 0) of {raw.origin} is not finite: its values are too far from "
+            "those that the autoencoder was fitted on. Correct them, or leave the row out."
+        )
+    if metric != COSINE:
+        return codes
+    # In float64, in which the squares of small codes do not vanish.
+    lengths = np.linalg.norm(codes.astype(np.float64), axis=1, keepdims=True)
+    return np.divide(codes, lengths, out=np.zeros_like(codes), where=lengths > 0, casting="same_kind")
+
+
+def _with_zeros_apart(codes: np.ndarray, side: int) -> np.ndarray:
+    """Give codes of zeros a direction that none of the other side has, so that the cosine to them is 0."""
+    apart = np.zeros((len(codes), 2), dtype=np.float32)
+    apart[~codes.any(1), side] = 1
+    return np.concatenate([codes, apart], 1)

@@ -32,11 +32,6 @@ def _hnsw(faiss: Any, codes: np.ndarray) -> Any:
 def _ivfpq(faiss: Any, codes: np.ndarray) -> Any:
     """Cells about means, and within them a byte for every two units (Jegou et al., 2011)."""
     n, d = codes.shape
-    if n < LEAST_ITEMS:
-        raise ParameterError(
-            f"Retriever: index='ivfpq' needs at least {LEAST_ITEMS:,} items, but there are {n:,}; 'exact' is as fast "
-            "for so few."
-        )
     cells = max(1, min(int(4 * math.sqrt(n)), n // PER_CELL))
     index = faiss.IndexIVFPQ(faiss.IndexFlatL2(d), d, cells, d // 2 if d % 2 == 0 else d, 8)
     index.train(codes)
@@ -47,6 +42,8 @@ def _ivfpq(faiss: Any, codes: np.ndarray) -> Any:
 
 #: Kinds of index by name.
 INDEXES = {"hnsw": _hnsw, "ivfpq": _ivfpq}
+#: Items that an index cannot do without.
+FEWEST_ITEMS = {"ivfpq": LEAST_ITEMS}
 
 
 class Approximate:
@@ -56,11 +53,12 @@ class Approximate:
     ----------
     name : {"hnsw", "ivfpq"}
     codes : ndarray of float32 of shape (n, d)
+        At least as many as `FEWEST_ITEMS` says.
 
     Raises
     ------
     ParameterError
-        Where faiss is not installed, or there are too few items for the index.
+        Where faiss is not installed.
     """
 
     def __init__(self, name: str, codes: np.ndarray):
@@ -96,6 +94,15 @@ class Approximate:
         """Look at every item, for a query of which the index found too few."""
         positions, distances = search_exact(self.codes, query[None], k, torch.device("cpu"))
         return positions[0], distances[0]
+
+
+def check_items(name: str, n: int) -> None:
+    """Refuse an index that cannot be made of so few items."""
+    if n < FEWEST_ITEMS.get(name, 0):
+        raise ParameterError(
+            f"Retriever: index={name!r} needs at least {FEWEST_ITEMS[name]:,} items, but there are {n:,}; 'exact' is "
+            "as fast for so few."
+        )
 
 
 def import_faiss(name: str) -> Any:

@@ -11,6 +11,9 @@ from isthmus.data import Raw
 from isthmus.data.checks import shorten
 from isthmus.exceptions import DataError
 
+#: Largest id that is a number.
+LARGEST = 2**63 - 1
+
 
 def named(ids: Any, raw: Raw, taken: np.ndarray | None = None, following: int = 0) -> np.ndarray:
     """Give the names of new items.
@@ -43,6 +46,8 @@ def named(ids: Any, raw: Raw, taken: np.ndarray | None = None, following: int = 
                 f"The items of the database have names, such as {shorten(taken[0])}, but those of {raw.origin} have "
                 "none. Give ids=, one for each."
             )
+        if following + len(raw) - 1 > LARGEST:
+            raise DataError(f"No whole number of 64 bits follows {LARGEST}, an id that was given. Give ids=.")
         return np.arange(following, following + len(raw), dtype=np.int64)
     names = checked(ids)
     if len(names) != len(raw):
@@ -77,6 +82,9 @@ def checked(ids: Any) -> np.ndarray:
     if all(isinstance(value, str) for value in given) and len(given):
         return np.array(given, dtype=object)
     if all(isinstance(value, (int, np.integer)) and not isinstance(value, bool) for value in given):
+        wide = next((value for value in given if not -LARGEST - 1 <= value <= LARGEST), None)
+        if wide is not None:
+            raise DataError(f"ids= holds {wide}, which 64 bits cannot hold. Give such names as words: str({wide}).")
         return np.array(given, dtype=np.int64)
     other = next(value for value in given if not isinstance(value, str))
     raise DataError(f"ids= holds {other!r:.80}; expected whole numbers alone, or words alone.")
