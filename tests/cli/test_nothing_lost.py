@@ -32,3 +32,12 @@ def test_labels_that_cannot_be_probed_leave_no_codes(made, refused, tmp_path):
     asked = ("--labels", "name", "--to", codes)
     refused(3, "needs at least 8 rows", "encode", made / "model", rows, "--drop", "name", *asked)
     assert not codes.exists()
+
+
+def test_a_column_that_holds_no_labels_is_refused_before_the_fit(refused, tmp_path):
+    rows = ["a,b,weight,empty", *(f"{i},{i % 3},{i + 0.5}," for i in range(20))]
+    (tmp_path / "rows.csv").write_text("\n".join(rows))
+    fit = ("fit", tmp_path / "rows.csv", "--drop", "weight,empty", "--to", tmp_path / "m", "-q", "--labels")
+    refused(3, "--labels weight: this column of", *fit, "weight")
+    refused(3, "--labels empty: every value", *fit, "empty")
+    assert not (tmp_path / "m").exists()

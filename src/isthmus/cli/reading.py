@@ -180,4 +180,12 @@ def labels_of(raw: Raw, labels: str | None) -> str | None:
             f"--labels {labels}: {raw.origin} has no column of this name that was set aside (these are: {there}). Set "
             "it aside by --drop; of pictures it is folder, where they lie in subfolders."
         )
+    from isthmus.data import as_labels
+
+    try:
+        found = as_labels(labels, raw)
+    except DataError as error:
+        raise DataError(str(error).replace(f"y={labels!r}", f"--labels {labels}", 1)) from error
+    if found is None:
+        raise DataError(f"--labels {labels}: every value of this column of {raw.origin} is missing. Name another one.")
     return labels
