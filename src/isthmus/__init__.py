@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         VectorQuantised,
         Wasserstein,
     )
-    from isthmus.tasks import AnomalyDetector, Imputer, Retriever, Synthesizer
+    from isthmus.tasks import AnomalyDetector, Denoiser, Imputer, Retriever, Synthesizer
 
 #: Public names and where they are; imported at first use, so that `isthmus --help` does not wait for torch.
 _PUBLIC = {

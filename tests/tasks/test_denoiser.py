@@ -191,6 +191,14 @@ def test_containers_sizes_and_types_come_back(fitted, tmp_path):
     assert fitted.transform(stacked).shape == stacked.shape
 
 
+def test_arrays_that_must_not_be_written_to_are_taken_in_silence():
+    grey = scene(24, 24, 1)[..., 0]
+    grey.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Denoiser(level=25, max_steps=1, **SMALL).fit([grey]).transform([grey])
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 7, 3), (2, 2, 3), (3, 65, 3)])
 def test_pictures_of_a_few_pixels(fitted, shape):
     assert fitted.transform([np.full(shape, 90, np.uint8)])[0].shape == shape

@@ -70,7 +70,8 @@ class Pixels:
     def plane(self, values: np.ndarray) -> Tensor:
         """Values (*grid, c) as a plane (c, *grid) to hold: bytes as they are, all else in 32 bits."""
         held = values if values.dtype == np.uint8 == np.dtype(self.dtype) else self.in_units(values)
-        return torch.from_numpy(np.ascontiguousarray(np.moveaxis(held, -1, 0)))
+        plane = np.ascontiguousarray(np.moveaxis(held, -1, 0))
+        return torch.from_numpy(plane if plane.flags.writeable else plane.copy())
 
     def prepared(self, planes: Tensor) -> Tensor:
         """Batch of planes (n, c, *grid), of as many channels or a multiple of them, in prepared units."""
