@@ -50,6 +50,9 @@ def test_columns_of_a_table_are_cleaned(tmp_path, command):
     code, _, err = command("denoise", people, "-o", to, "--columns", "age,height", *QUICK)
     assert code == 0, err
     assert list(pd.read_csv(to).columns)[:2] == ["age", "height"]
+    code, _, err = command("denoise", people, "-o", to, "--columns", "age,height", "--clean", people, *QUICK)
+    assert code == 0, err
+    assert "by Wiener's filter" in err
     code, _, err = command("denoise", people, "-o", to, "--drop", "name", *QUICK)
     assert code == 3
     assert "missing values (NaN)" in err

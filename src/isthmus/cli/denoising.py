@@ -180,6 +180,13 @@ def _rows(
         taught = None if learn is None else selection.read(learn, raw.kind, raw.schema)
         if denoiser.learn_from == "clean":
             denoiser.fit(taught)
+            if denoiser.kind_ in ("vector", "table"):
+                noisy, simple, ours = denoiser.row_errors(taught)
+                better = "" if ours < simple else " The filter alone is as good here."
+                say(
+                    "Error in standard deviations of a column, on clean rows held out with noise added: "
+                    f"{noisy:.3f} as they are, {simple:.3f} by Wiener's filter, {ours:.3f} by ours.{better}"
+                )
         else:
             denoiser.fit(raw, taught)
         if save is not None:

@@ -22,8 +22,7 @@ from isthmus.tasks.denoising_parts.rows import RowRestorer, numbers_of, prepared
 from isthmus.tasks.items import Pictures, Signals, check_pairs, pictures_of
 from isthmus.tasks.pixel_network import held_out
 from isthmus.tasks.pixels import Pixels
-from isthmus.tasks.scheduling import schedule_for
-from isthmus.training.callbacks import ProgressBar
+from isthmus.tasks.scheduling import schedule_for, shown
 from isthmus.training.devices import choose_device, choose_restoring_precision
 from isthmus.training.restoring import Schedule
 
@@ -277,6 +276,11 @@ class Denoiser(TransformerMixin, Task):
         assert isinstance(self._restorer, Restorer)
         return self._restorer
 
+    def row_errors(self, X: Any, seed: int = 0) -> tuple[float, float, float]:
+        """Judge a fit on clean rows X by those held out: errors of noisy rows, by Wiener's filter and by ours."""
+        assert isinstance(self._restorer, RowRestorer)
+        return self._restorer.errors(prepared_rows(self.preparation_, numbers_of(self._given(X))), self.held_out_, seed)
+
     # --- Parts
 
     def _clean_signal(self, signals: Signals, i: int) -> np.ndarray:
@@ -312,10 +316,6 @@ class Denoiser(TransformerMixin, Task):
         # Without a seed, a fit that goes on from a checkpoint must draw the same again.
         return 0 if self.checkpoint is not None and self.random_state is None else super()._seed()
 
-    @property
-    def _callbacks(self) -> tuple[ProgressBar, ...]:
-        return (ProgressBar(self.verbose),) if self.verbose else ()
-
     def _fit_items(self, kind: str, X: Any, y: Any, levels: tuple[float, float] | None) -> None:
         """Learn from pictures or signals."""
         take = Pictures if kind == "image" else Signals
@@ -336,7 +336,7 @@ class Denoiser(TransformerMixin, Task):
         schedule = self._schedule(kind, BATCH, seed, what)
         network = restorer.make(seed, self._device)
         self.history_ = learn_items(
-            restorer, network, items, wanted, (train, out), self.patch_size, schedule, self._callbacks
+            restorer, network, items, wanted, (train, out), self.patch_size, schedule, shown(self.verbose)
         )
         self._restorer: Restorer | RowRestorer = restorer
         self.kind_, self.n_rows_, self.held_out_ = kind, len(items), tuple(out)
@@ -362,7 +362,7 @@ class Denoiser(TransformerMixin, Task):
         network = restorer.make(seed, self._device)
         what = {"rows": len(raw), "columns": raw.item_shape[0], "data": self._digest(*planes), "seed": seed}
         schedule = self._schedule("vector", ROW_BATCH, seed, what)
-        self.history_ = learn_rows(restorer, network, planes, (train, out), schedule, self._callbacks)
+        self.history_ = learn_rows(restorer, network, planes, (train, out), schedule, shown(self.verbose))
         self._restorer, self.held_out_ = restorer, tuple(out)
 
     def _forget(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -80,24 +80,46 @@ class RowRestorer:
             self.network = Shrinking(self.size, (width, width)).to(device)
         return self.network
 
-    def start(self, planes: Planes) -> None:
-        """Set the linear filter by training rows."""
+    def start(self, planes: Planes, network: Shrinking | None = None) -> None:
+        """Set the linear filter by training rows; that of another network, where one is given."""
+        network = self.network if network is None else network
         rows = planes[0][:MOST_ROWS].double().cpu()
         mean = rows.mean(0)
         covariance = torch.cov(rows.T).reshape(self.size, self.size) if len(rows) > 1 else torch.eye(self.size).double()
         if self.way == PAIRS:
             noise = (planes[0] - planes[1])[:MOST_ROWS].double().cpu().square().mean(0)
             clean = covariance - torch.diag(noise)
-            self.network.start(mean, _positive(clean), float(noise.mean()))
+            network.start(mean, _positive(clean), float(noise.mean()))
             return
         if self.way == NOISY:
             if self.levels is None:
                 level = float(np.sqrt(smallest_variance(rows.numpy())))
                 self.levels = (level, level)
             clean = covariance - self._variance() * torch.eye(self.size).double()
-            self.network.start(mean, _positive(clean), self._variance())
+            network.start(mean, _positive(clean), self._variance())
             return
-        self.network.start(mean, covariance, self._variance())
+        network.start(mean, covariance, self._variance())
+
+    @torch.no_grad()
+    def errors(self, rows: Tensor, held_out: Sequence[int], seed: int) -> tuple[float, float, float]:
+        """Add noise of the middle level to clean rows (n, d), those held out where there are any.
+
+        Returns
+        -------
+        tuple of three floats
+            Root mean squared errors with the noise, by the linear filter alone, and by filter and network.
+        """
+        assert self.levels is not None
+        out = torch.zeros(len(rows), dtype=torch.bool)
+        out[list(held_out)] = True
+        train, held = (rows[~out], rows[out]) if held_out else (rows, rows)
+        level = torch.full((1, 1), sum(self.levels) / 2)
+        noisy = NOISES[self.noise].add(held.cpu(), level, torch.Generator().manual_seed(seed))
+        alone = Shrinking(self.size, ())
+        self.start((train,), alone)
+        found = (noisy, alone(noisy), self.apply(noisy.to(self.network.center.device)).cpu())
+        noise, simple, ours = (float((x - held.cpu()).square().mean().sqrt()) for x in found)
+        return noise, simple, ours
 
     def _variance(self) -> float:
         """Mean variance of the noise, in prepared units."""

@@ -20,8 +20,8 @@ from isthmus.tasks.filling_parts.masks import missing_of
 from isthmus.tasks.items import Pictures, pictures_of
 from isthmus.tasks.pixel_network import held_out, thinned
 from isthmus.tasks.pixels import Pixels
-from isthmus.tasks.scheduling import schedule_for
-from isthmus.training.callbacks import Callback, ProgressBar
+from isthmus.tasks.scheduling import schedule_for, shown
+from isthmus.training.callbacks import Callback
 from isthmus.training.crops import Crops, Planes
 from isthmus.training.devices import choose_device, choose_restoring_precision
 from isthmus.training.restoring import Restoring, Schedule
@@ -87,7 +87,7 @@ class PictureFilling(Task):
             patch_size=self.patch_size,
             schedule=schedule,
             device=device,
-            callbacks=(ProgressBar(self.verbose),) if self.verbose else (),
+            callbacks=shown(self.verbose),
         )
         self.kind_, self.n_rows_ = "image", len(photos)
         return self
