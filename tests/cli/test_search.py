@@ -105,3 +105,17 @@ def test_ctrl_c_keeps_the_database_and_says_so(made, command, tmp_path, monkeypa
     assert code == 130
     assert "Stopped by Ctrl-C" in err
     assert len(load(tmp_path / "m").ids_) == 60
+
+
+def test_a_report_shows_what_was_found(made, databases, command, tmp_path):
+    words = ["search", databases / "photos", made / "photos" / "photo07.bmp", "-k", 2, "--report", tmp_path / "r.html"]
+    code, out, err = command(*words, "--items", made / "photos")
+    assert code == 0, err
+    assert "r.html" in out
+    page = (tmp_path / "r.html").read_text()
+    assert "data:image/png" in page
+    assert "photo07.bmp" in page
+    assert 'src="http' not in page, "the page must open without a network"
+    code, _, err = command("search", databases / "people", made / "people.csv", "--items", made / "photos")
+    assert code == 2
+    assert "give --report as well" in err

@@ -275,6 +275,10 @@ IndexKind = Annotated[
 ]
 Ids = Annotated[str | None, _option(DATA, "Column that names the rows; it is not fitted.", "COLUMN", "--ids")]
 Nearest = Annotated[int, _option(OUTPUT, "How many for each query.", "K", "-k", min=1)]
+Items = Annotated[
+    str | None,
+    _option(DATA, "Pictures of the database, for --report to show; it holds their codes alone.", "SOURCE", "--items"),
+]
 ToHits = Annotated[
     str | None, _option(OUTPUT, ".csv, .parquet or .feather, or - for CSV on stdout.", "FILE", "-o", "--to")
 ]

@@ -89,12 +89,18 @@ def search(
     skip_bad: o.SkipBad = False,
     k: o.Nearest = 10,
     to: o.ToHits = None,
+    report: o.Report = None,
+    items: o.Items = None,
     device: o.WorkOn = "auto",
     debug: o.Debug = False,
 ) -> None:
     """Find the items of a database that are most like each of QUERIES; pictures are resized to those in it."""
     if to is not None and to != STANDARD_OUTPUT:
         check_file(to, ENDINGS, queries)
+    if report is not None:
+        check_file(report, (".html", ".htm"), queries)
+    elif items is not None:
+        raise ParameterError("--items is what --report shows: give --report as well, or leave it out.")
     retriever = _database(model, device)
     if size is None and retriever.kind_ == "image" and has_pictures(queries):
         # As the pictures of the database were, whose size is the only one that it can be asked for.
@@ -106,8 +112,11 @@ def search(
         _show(raw, found, distances)
     else:
         write_rows(to, _result(raw, found, distances))
+    if report is not None:
+        shown = None if items is None else Selection(size=size, skip_bad=skip_bad).read_for(retriever, items)
+        _report(retriever, raw, shown, k, report)
     if to != STANDARD_OUTPUT:
-        print_places(hits=to)
+        print_places(hits=to, report=report)
 
 
 COMMANDS = (index, search)
@@ -123,7 +132,7 @@ $ isthmus search people new.csv -k 3
 
 $ isthmus search people new.csv -k 3 -o hits.csv
 
-$ isthmus search photo-database photos/photo01.bmp -k 5""",
+$ isthmus search photo-database photos/photo01.bmp -k 5 --items photos/ --report hits.html""",
 }
 
 
@@ -137,6 +146,15 @@ def _database(model: str, device: str) -> Retriever:
             "`isthmus index SOURCE --to DATABASE` makes one."
         )
     return found
+
+
+def _report(retriever: Retriever, raw: Raw, items: Raw | None, k: int, report: str) -> None:
+    """Write queries and what was found for them as a page that opens without a network."""
+    from isthmus.evaluation import neighbours_figure
+    from isthmus.storage.atomic import write_bytes
+
+    figure = neighbours_figure(retriever, raw, items, k)
+    write_bytes(report, str(figure.to_html(include_plotlyjs=True)).encode())
 
 
 def _names(raw: Raw, column: str) -> list[str]:
