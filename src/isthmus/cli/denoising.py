@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from isthmus.cli import mending_options as m
 from isthmus.cli import options as o
 from isthmus.cli.console import say
-from isthmus.cli.films import check_film_place, clean_film, is_film
+from isthmus.cli.films import check_film_place, clean_film, context_of, is_film
 from isthmus.cli.jobs import check_places, saved
-from isthmus.cli.photos import check_place, check_writable, in_pairs, names_for, write_photos
+from isthmus.cli.photos import check_place, check_writable, in_pairs, names_for, say_learning, write_photos
 from isthmus.cli.reading import Selection, has_pictures
 from isthmus.cli.tables import print_places
 from isthmus.cli.writing import STANDARD_OUTPUT, Result, check_file, check_rows, write_rows
@@ -79,7 +79,7 @@ def denoise(
             noise,
             level,
             learn_from=way,
-            context=(1 if context is None else context) if film else 0,
+            context=context_of(context, film=film),
             kind="image" if pictures or film else kind,
             max_steps=max_steps,
             max_minutes=max_minutes,
@@ -138,8 +138,7 @@ def _pictures(
     mended = None
     if not fitted:
         if verbose:
-            said = len(photos if taught is None else taught)
-            say(f"Learning from {said:,} picture{'s' * (said != 1)}. Ctrl-C stops and keeps the best so far.")
+            say_learning(photos if taught is None else taught)
         if denoiser.learn_from == "clean":
             denoiser.fit(taught)
             from isthmus.evaluation.mending import judge_denoising

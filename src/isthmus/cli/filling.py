@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from isthmus.cli import mending_options as m
 from isthmus.cli import options as o
 from isthmus.cli.console import say
-from isthmus.cli.films import check_film_place, fill_film, is_film
+from isthmus.cli.films import check_film_place, context_of, fill_film, is_film
 from isthmus.cli.jobs import check_places, saved
-from isthmus.cli.photos import check_place, check_writable, names_for, write_photos
+from isthmus.cli.photos import check_place, check_writable, names_for, say_learning, write_photos
 from isthmus.cli.reading import has_pictures
 from isthmus.cli.tables import print_places
 from isthmus.cli.writing import check_file
@@ -68,7 +68,7 @@ def fill(
         if model is not None
         else Imputer(
             network="unet",
-            context=(1 if context is None else context) if film else 0,
+            context=context_of(context, film=film),
             max_steps=max_steps,
             max_minutes=max_minutes,
             random_state=random_state,
@@ -124,9 +124,7 @@ def _missing(photos: Photos, mask: str | None, colour: Any, tolerance: float) ->
 
 def _learn(imputer: Imputer, photos: Photos, missing: list[np.ndarray], train: Photos | None, verbose: bool) -> None:
     if verbose:
-        n = len(photos if train is None else train)
-        what = "what is known of " if train is None else ""
-        say(f"Learning from {what}{n:,} picture{'s' * (n != 1)}. Ctrl-C stops and keeps the best so far.")
+        say_learning(photos if train is None else train, "what is known of " if train is None else "")
     if train is None:
         imputer.fit(photos, mask=missing)
     else:

@@ -26,6 +26,11 @@ def is_film(source: str, *, frames: bool = False) -> bool:
     return frames or is_video_file(source)
 
 
+def context_of(context: int | None, *, film: bool) -> int:
+    """Frames on either side that are looked at: 1 by default, none where there is no film."""
+    return (1 if context is None else context) if film else 0
+
+
 def check_film_place(to: str, source: str, *, force: bool) -> None:
     """Refuse, before any work, a place that a film cannot be written to: a video file, or a folder for frames."""
     from isthmus.cli.photos import check_place

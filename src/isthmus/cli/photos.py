@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from isthmus.cli.console import say
 from isthmus.cli.writing import check_file, ending_of
 from isthmus.exceptions import DataError, ModelFileError, ParameterError
 
@@ -38,6 +39,12 @@ def check_place(to: str, source: str, *, force: bool) -> None:
         raise ModelFileError(
             f"The folder {to} is not empty. Give another name, or --force to write among what is there."
         )
+
+
+def say_learning(photos: Photos, what: str = "") -> None:
+    """Say what is learnt from, before the first step."""
+    n = len(photos)
+    say(f"Learning from {what}{n:,} picture{'s' * (n != 1)}. Ctrl-C stops and keeps the best so far.")
 
 
 def names_for(photos: Photos) -> list[str]:

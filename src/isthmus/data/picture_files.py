@@ -119,8 +119,9 @@ def _look(path: Path) -> Look:
         size = upright_size(picture)
         turned = picture.getexif().get(ORIENTATION, 1)
         channels = deep_png.CHANNELS[head.colour] + ("transparency" in picture.info)
-        read = lambda: upright(deep_png.read(path), turned)  # noqa: E731 - one line, like the others
-        return Look(size, channels, np.dtype(np.uint16), read, channels in (2, 4))
+        return Look(
+            size, channels, np.dtype(np.uint16), lambda: upright(deep_png.read(path), turned), channels in (2, 4)
+        )
 
 
 def look_at_pil(picture: Image.Image, read: Callable[[], np.ndarray] | None = None) -> Look:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from isthmus.networks.unet import UNet
 from isthmus.tasks.pixels import Pixels
@@ -75,19 +75,28 @@ class PixelNetwork:
 
     def weights(self) -> dict[str, np.ndarray]:
         """Give the network's weights by name."""
-        return {name: value.cpu().numpy() for name, value in self.network.state_dict().items()}
+        return weights_of(self.network)
 
     @classmethod
     def restored(cls, config: dict[str, Any], weights: dict[str, np.ndarray], device: torch.device) -> Self:
         """Make it again from `config` and `weights`."""
         p = config["pixels"]
         pixels = Pixels(p["channels"], tuple(p["centre"]), tuple(p["scale"]), p["dtype"])
-        own = {k: v for k, v in config.items() if k not in ("pixels", "widths")}
-        others: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in own.items()}
-        made = cls(pixels=pixels, widths=tuple(config["widths"]), **others)
-        made.make(0, device).load_state_dict({name: torch.from_numpy(a.copy()) for name, a in weights.items()})
-        made.network.eval()
+        others: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items() if k != "pixels"}
+        made = cls(pixels=pixels, **others)
+        take_weights(made.make(0, device), weights)
         return made
+
+
+def weights_of(network: nn.Module) -> dict[str, np.ndarray]:
+    """Give a network's weights and buffers by name."""
+    return {name: value.cpu().numpy() for name, value in network.state_dict().items()}
+
+
+def take_weights(network: nn.Module, weights: dict[str, np.ndarray]) -> None:
+    """Give a network the weights that `weights_of` gave, for use."""
+    network.load_state_dict({name: torch.from_numpy(values.copy()) for name, values in weights.items()})
+    network.eval()
 
 
 def held_out(n: int, share: float, seed: int) -> tuple[list[int], list[int]]:

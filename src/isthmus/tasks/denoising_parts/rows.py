@@ -17,6 +17,7 @@ from isthmus.networks.shrinking import Shrinking
 from isthmus.tasks.denoising_parts.estimation import smallest_variance
 from isthmus.tasks.denoising_parts.noises import NOISES, draw_levels
 from isthmus.tasks.denoising_parts.restorer import CLEAN, DEFAULT_SHARES, NOISY, PAIRS
+from isthmus.tasks.pixel_network import take_weights, weights_of
 from isthmus.training.crops import Planes
 from isthmus.training.drawing import seeded
 
@@ -155,15 +156,14 @@ class RowRestorer:
 
     def weights(self) -> dict[str, np.ndarray]:
         """Give the network's weights by name."""
-        return {name: value.cpu().numpy() for name, value in self.network.state_dict().items()}
+        return weights_of(self.network)
 
     @classmethod
     def restored(cls, config: dict[str, Any], weights: dict[str, np.ndarray], device: torch.device) -> RowRestorer:
         """Make it again from `config` and the network's weights."""
         levels = None if config["levels"] is None else (config["levels"][0], config["levels"][1])
         made = cls(config["size"], config["way"], config["noise"], levels)
-        made.make(0, device).load_state_dict({name: torch.from_numpy(a.copy()) for name, a in weights.items()})
-        made.network.eval()
+        take_weights(made.make(0, device), weights)
         return made
 
 
