@@ -122,6 +122,8 @@ class Codec(
         means, spreads = [], []
         for _, prepared in self._inference.blocks(raw):
             losses = self._by_column(self._inference.cell_losses(prepared).cpu().numpy())
+            if self.preparation_.ends_:
+                losses[..., -1] = np.nan
             if per == "row":
                 losses = _mean_of_seen(losses.reshape(*losses.shape[:2], -1))
             means.append(losses.mean(0))
@@ -142,6 +144,8 @@ class Codec(
         cells = values
         if self._inference.loss.columns is None:
             cells = self.preparation_.by_column(values)
+        if self.preparation_.ends_:
+            return self.preparation_.give_back(cells, raw)
         if raw.flat:
             return cells.reshape(len(cells), -1)
         return np.moveaxis(cells, -1, 1) if raw.container == "torch_nchw" else cells
@@ -164,7 +168,9 @@ class Codec(
         error = total = 0.0
         for _, prepared in self._inference.blocks(self._given(X)):
             x = prepared.x.double()
-            seen = 1.0 if prepared.mask is None else prepared.mask
+            seen = torch.ones_like(x) if prepared.mask is None else prepared.mask.double()
+            if self.preparation_.ends_:
+                seen[..., -1] = 0.0  # where a sequence ends is not to be explained
             mean = self.pca_.mean.to(x).reshape(x.shape[1:])
             for output in self._inference.outputs(prepared):
                 value = self._inference.loss.link(output)

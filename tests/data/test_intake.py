@@ -253,10 +253,10 @@ def test_lists():
 @pytest.mark.parametrize(
     ("items", "words"),
     [
-        ([np.ones((5, 2)), np.ones((5, 2)), np.ones((7, 2))], r"item 0 has \(5, 2\), item 2 has \(7, 2\)"),
         ([torch.ones(5), torch.ones(4)], r"item 0 has \(5,\), item 1 has \(4,\)"),
         ([[1, 2], [3]], r"item 0 has \(2,\), item 1 has \(1,\)"),
-        ([np.ones((5, 2)), np.ones((0, 2))], r"item 1 has \(0, 2\)"),
+        ([np.ones((5, 2)), np.ones((0, 2))], "Sequence 1 .* is empty"),
+        ([np.ones((5, 2)), np.ones((4, 3))], "Sequence 1 .* has 3 channels, but sequence 0 has 2"),
         (["a", "b"], "kind='text' is not available yet"),
         ([], r"0 sample\(s\)"),
         ([Image.new("L", (4, 3)), Image.new("L", (4, 3)), Image.new("L", (4, 5))], "picture 2 is 5 x 4.*size="),

@@ -13,6 +13,8 @@ from torch import nn
 from isthmus.exceptions import ParameterError
 from isthmus.networks import recurrent
 from isthmus.networks.base import Layout
+from isthmus.networks.recurrent_decoder import POSITION_WIDTH
+from isthmus.networks.recurrent_layer import GATES
 
 few = settings(max_examples=20, deadline=None)
 BUILD = {"lstm": recurrent.build_lstm, "gru": recurrent.build_gru}
@@ -100,7 +102,7 @@ def test_the_gradient_reaches_every_weight_after_the_zero_start(cell, mask):
 def test_recurrent_weights_start_orthogonal_gate_by_gate(cell):
     encoder, _ = make(cell, hidden=(16,))
     weight = encoder.get_parameter("layer1.rnn.weight_hh_l0")
-    for gate in weight.chunk(recurrent.GATES[cell]):
+    for gate in weight.chunk(GATES[cell]):
         torch.testing.assert_close(gate @ gate.T, torch.eye(16), rtol=0, atol=1e-5)
 
 
@@ -125,7 +127,7 @@ def test_eval_is_deterministic_and_dropout_acts_in_training_only(cell):
 
 @cells
 def test_dropout_acts_on_the_recurrent_layers_themselves(cell):
-    for part, n_in in zip(make(cell, dropout=0.5), (3, 16 + recurrent.POSITION_WIDTH), strict=True):
+    for part, n_in in zip(make(cell, dropout=0.5), (3, 16 + POSITION_WIDTH), strict=True):
         dropped = (part.get_submodule("layer1")(torch.randn(8, 12, n_in)) == 0).float().mean()
         assert 0.4 < dropped < 0.6
 

@@ -11,6 +11,7 @@ import torch
 from scipy import sparse
 
 from isthmus.data.checks import as_numbers, refuse_empty, refuse_one_axis, shorten
+from isthmus.data.lists_of_sequences import are_unequal, from_sequences
 from isthmus.data.photos import as_photos, stacked
 from isthmus.data.pictures import Size, is_picture
 from isthmus.data.raw import Raw
@@ -61,8 +62,8 @@ def from_tensor(X: torch.Tensor, origin: str) -> Raw:
     return from_array(values, origin, "torch")
 
 
-def from_list(items: Sequence[Any], size: Size = None) -> Raw:
-    """Take a list of numbers, of arrays of one shape, or of PIL images."""
+def from_list(items: Sequence[Any], size: Size = None, kind: str = "auto") -> Raw:
+    """Take a list of numbers, of arrays of one shape, of sequences of unequal lengths, or of PIL images."""
     origin = "the list given"
     if len(items) == 0:
         refuse_empty((0,), origin)
@@ -79,6 +80,8 @@ def from_list(items: Sequence[Any], size: Size = None) -> Raw:
             f"The list given holds text, for example {shorten(first)}. kind='text' is not available yet; "
             "give numbers, or the path of a file as one string."
         )
+    if are_unequal(items, kind):
+        return from_sequences(items, origin)
     if isinstance(first, torch.Tensor):
         refuse_unequal([tuple(np.shape(item)) for item in items], origin)
         return from_tensor(torch.stack([torch.as_tensor(item) for item in items]), origin)
@@ -103,7 +106,7 @@ def refuse_unequal(shapes: Sequence[tuple[int, ...]], origin: str) -> None:
         raise DataError(
             f"{origin} holds items of unequal shapes: item 0 has {shapes[0]}, item {odd} has "
             f"{shapes[odd]}. All must be of one shape: cut them, or pad them with NaN (missing), to the "
-            "same length."
+            "same length; or give kind='sequence', if they are sequences of unequal lengths."
         )
 
 

@@ -84,6 +84,8 @@ class DenseRows:
         Prepared values.
     mask : bool Tensor of shape (n, *shape), optional
         True where observed.
+    lengths : int Tensor of shape (n,), optional
+        Steps of each sequence, where they are unequal: batches are then made of sequences about as long.
 
     Examples
     --------
@@ -93,9 +95,10 @@ class DenseRows:
     [[4.0, 5.0], [0.0, 1.0]]
     """
 
-    def __init__(self, x: Tensor, mask: Tensor | None = None):
+    def __init__(self, x: Tensor, mask: Tensor | None = None, lengths: Tensor | None = None):
         self.x = x
         self.mask = mask
+        self.lengths = lengths
 
     def __len__(self) -> int:
         return len(self.x)
@@ -125,7 +128,7 @@ class DenseRows:
 
     def to(self, device: torch.device | str) -> DenseRows:
         """Give the same rows on another device."""
-        return DenseRows(self.x.to(device), None if self.mask is None else self.mask.to(device))
+        return DenseRows(self.x.to(device), None if self.mask is None else self.mask.to(device), self.lengths)
 
 
 class LazyRows:

@@ -90,7 +90,7 @@ def as_raw(
         )
     _refuse({"columns": columns, "drop": drop, "schema": schema}, "data whose columns have no names")
     if isinstance(X, (list, tuple)):
-        return arrange(from_list(X, size), kind)
+        return arrange(from_list(X, size, kind), kind)
     _refuse({"size": size}, "an array; it resizes a folder of pictures or a list of PIL images")
     return arrange(_from_object(X), kind)
 

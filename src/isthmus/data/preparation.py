@@ -67,6 +67,10 @@ class Preparation(ABC):
     """
 
     kind: ClassVar[str]
+    #: Whether the network is to be told which values are missing, where any are.
+    tells_mask: bool = True
+    #: Whether the last channel of a prepared sequence says which steps there are.
+    ends_: bool = False
 
     def __init__(self, scaling: str = "auto"):
         self.scaling = scaling
@@ -175,15 +179,7 @@ class Preparation(ABC):
     # --- There
 
     def check(self, raw: Raw, name: str = "Autoencoder") -> None:
-        """Refuse rows whose kind, column names or shape are not those fitted on.
-
-        Parameters
-        ----------
-        raw : Raw
-            Rows to check.
-        name : str, default="Autoencoder"
-            Estimator that messages speak of.
-        """
+        """Refuse rows whose kind, column names or shape are not those fitted on; messages speak of `name`."""
         self._check_kind(raw, name)
         self._check_names(raw, name)
         if len(self.shape_) == 1:
@@ -293,6 +289,10 @@ class Preparation(ABC):
         return DenseRows(prepared.x, prepared.mask)
 
     # --- And back
+
+    def keep_form(self, x_hat: torch.Tensor, prepared: Prepared) -> torch.Tensor:
+        """Give what was made of prepared rows the form that is known of them: sequences their lengths."""
+        return x_hat
 
     def inverse(self, x: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
         """Undo the scaling.

@@ -121,6 +121,8 @@ class Raw:
         Column labels of a pandas frame that are not all strings.
     columns : tuple of Column, optional
         What each column of a frame is; None where all are numbers, as their dtypes say.
+    lengths : int ndarray of shape (n,), optional
+        Steps of each sequence, where they are unequal: the values after them are padding (NaN).
 
     Examples
     --------
@@ -143,6 +145,7 @@ class Raw:
     flat: bool = False
     labels: tuple[int | str, ...] | None = None
     columns: tuple[Column, ...] | None = None
+    lengths: np.ndarray | None = None
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -199,5 +202,6 @@ class Raw:
             values=self.values[rows],
             index=None if self.index is None else self.index[rows],
             row_names=row_names,
+            lengths=None if self.lengths is None else self.lengths[rows],
             extra={name: column[rows] for name, column in self.extra.items()},
         )

@@ -10,6 +10,7 @@ import numpy as np
 from isthmus.data.image import ImagePreparation
 from isthmus.data.mixed import MixedPreparation
 from isthmus.data.preparation import Preparation
+from isthmus.data.ragged import RaggedPreparation
 from isthmus.data.raw import Raw
 from isthmus.data.sequence import SequencePreparation
 from isthmus.data.table import TablePreparation
@@ -29,11 +30,15 @@ def preparation_for(raw: Raw, scaling: str = "auto") -> Preparation:
     raw : Raw
     scaling : str, default="auto"
     """
+    if raw.lengths is not None:
+        return RaggedPreparation(scaling)
     by_rank = raw.kind == "table" and scaling == "quantile"
     return (MixedPreparation if raw.schema.is_mixed or by_rank else PREPARATIONS[raw.kind])(scaling)
 
 
 def restore_preparation(config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Preparation:
     """Rebuild a fitted preparation from its `config` and `arrays`."""
-    of_kind = MixedPreparation if "coders" in config else PREPARATIONS[config["kind"]]
+    of_kind = PREPARATIONS[config["kind"]]
+    for special, key in ((MixedPreparation, "coders"), (RaggedPreparation, "longest")):
+        of_kind = special if key in config else of_kind
     return of_kind.restore(config, arrays)

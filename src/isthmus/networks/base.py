@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +33,10 @@ class Layout:
         Whether the encoder is given the mask of observed cells beside the values.
     zero_start : bool
         Whether the last layer of both parts starts at zero, because a linear path stands beside them.
+    ends : bool
+        Whether the last channel of a sequence is 1 as long as it lasts, and 0 after that.
+    options : mapping
+        What a person chose of what a family of networks leaves open, by name.
     """
 
     shape: tuple[int, ...]
@@ -41,6 +47,8 @@ class Layout:
     dropout: float = 0.0
     mask_input: bool = False
     zero_start: bool = True
+    ends: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -127,6 +135,8 @@ class Network(nn.Module):
         Applied to the code, and to the reconstruction.
     guard_input : bool, default=False
         Whether the encoder is given a copy of the rows, because it may write over them.
+    ends : bool, default=False
+        Whether the last channel of a sequence says where it ends: it is neither hidden nor corrupted.
 
     Attributes
     ----------
@@ -148,6 +158,7 @@ class Network(nn.Module):
         code_activation: nn.Module | None = None,
         output_activation: nn.Module | None = None,
         guard_input: bool = False,
+        ends: bool = False,
     ):
         super().__init__()
         self.encoder = encoder
@@ -157,6 +168,7 @@ class Network(nn.Module):
         self.code_activation = code_activation
         self.output_activation = output_activation
         self.guard_input = guard_input
+        self.ends = ends
         self.own: nn.Module | None = None
         self.fill: nn.Module | None = None
         self.given: Tensor | None
@@ -178,9 +190,14 @@ class Network(nn.Module):
         h = h if self.code_activation is None else self.code_activation(h)
         return h if self.given is None else torch.cat([h, x.flatten(1).index_select(1, self.given)], 1)
 
-    def decode(self, z: Tensor) -> Tensor:
-        """Decode codes of shape (n, latent_dim) to (n, *shape)."""
-        x_hat = self.decoder(z)
+    def decode(self, z: Tensor, x: Tensor | None = None, progress: Tensor | None = None) -> Tensor:
+        """Decode codes of shape (n, latent_dim) to (n, *shape).
+
+        In training, a decoder that looks at them is shown the rows that it is to make, and the share of the training
+        that is over.
+        """
+        shown = x is not None and getattr(self.decoder, "looks", False)
+        x_hat = self.decoder(z, x, progress) if shown else self.decoder(z)
         if self.linear is not None:
             x_hat = x_hat + self.linear.decode(z)
         return x_hat if self.output_activation is None else self.output_activation(x_hat)

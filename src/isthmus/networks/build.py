@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from torch import nn
 
@@ -11,6 +12,7 @@ from isthmus.exceptions import ParameterError
 from isthmus.networks import conv, dense, recurrent
 from isthmus.networks.activations import activation
 from isthmus.networks.base import Layout, LinearPath, Network
+from isthmus.words import nearest, read_arguments, split
 
 Pair = tuple[nn.Module, nn.Module]
 Shape = tuple[int, ...]
@@ -30,12 +32,15 @@ class Family:
         Rate that suits it at a batch of 128.
     steps : float, default=1.0
         Share of the usual number of steps that it needs.
+    options : mapping, default={}
+        What it leaves open, by name: the default, a check and what is expected in words.
     """
 
     build: Callable[[Layout], Pair]
     default_hidden: Callable[[Shape, int, int], Shape]
     learning_rate: float
     steps: float = 1.0
+    options: Mapping[str, tuple[Any, Callable[[Any], bool], str]] = field(default_factory=dict)
 
 
 _DENSE = Family(dense.build, dense.default_hidden, 3e-3)
@@ -47,8 +52,8 @@ FAMILIES: dict[str, dict[int, Family]] = {
         2: Family(conv.build_sequence, conv.default_hidden_sequence, 4e-3, 0.5),
         3: Family(conv.build_image, conv.default_hidden_image, 4e-3, 0.5),
     },
-    "lstm": {2: Family(recurrent.build_lstm, recurrent.default_hidden, 3e-3)},
-    "gru": {2: Family(recurrent.build_gru, recurrent.default_hidden, 3e-3)},
+    "lstm": {2: Family(recurrent.build_lstm, recurrent.default_hidden, 3e-3, options=recurrent.OPTIONS)},
+    "gru": {2: Family(recurrent.build_gru, recurrent.default_hidden, 3e-3, options=recurrent.OPTIONS)},
 }
 
 #: What `network="auto"` means.
@@ -76,6 +81,45 @@ def find_family(network: str, shape: Shape) -> tuple[str, Family]:
     return name, FAMILIES[name][len(shape)]
 
 
+def choose_family(network: str, shape: Shape) -> tuple[str, Family, dict[str, Any]]:
+    """Find the family that a word names, and read the options behind it: "gru(bidirectional=true)".
+
+    Raises
+    ------
+    ParameterError
+        If the text cannot be read, there is no such network, it does not take such items, or has no such option.
+
+    Examples
+    --------
+    >>> name, _, options = choose_family("gru(bidirectional=true)", (50, 3))
+    >>> name, options
+    ('gru', {'bidirectional': True})
+    """
+    call = split(network)
+    try:
+        if call is None:
+            raise ValueError("no name")
+        given, options = read_arguments(call.arguments or "()")
+        if given:
+            raise ValueError(f"{given[0]!r} has no name")
+    except ValueError as error:
+        raise ParameterError(
+            f"network={network!r:.80} cannot be read ({error}); expected a name, such as 'gru', or one with options, "
+            "such as 'gru(bidirectional=true)'."
+        ) from error
+    name, family = find_family(call.name, shape)
+    for option, value in options.items():
+        if option not in family.options:
+            known = f"it has {', '.join(family.options)}" if family.options else "it has none"
+            raise ParameterError(
+                f"network={network!r:.80}: there is no option {option!r}{nearest(option, family.options)}; {known}."
+            )
+        _, is_fine, expected = family.options[option]
+        if not is_fine(value):
+            raise ParameterError(f"network={network!r:.80}: {option}={value!r} cannot be used; expected {expected}.")
+    return name, family, options
+
+
 def assemble(
     pair: Pair,
     layout: Layout,
@@ -100,4 +144,5 @@ def assemble(
         code_activation=None if code_activation == "linear" else activation(code_activation),
         output_activation=None if output_activation == "linear" else activation(output_activation),
         guard_input=guard_input,
+        ends=layout.ends,
     )

@@ -1,8 +1,10 @@
-"""Recurrent encoder and decoder (LSTM, GRU) for sequences of one length."""
+"""Recurrent encoder and decoder (LSTM, GRU) for sequences, of one length or of unequal ones."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,14 +12,22 @@ from torch import Tensor, nn
 from isthmus.exceptions import ParameterError
 from isthmus.networks.base import Layout
 from isthmus.networks.dense import Layer as DenseLayer
+from isthmus.networks.recurrent_decoder import Decoder
+from isthmus.networks.recurrent_layer import Layer, last_layer, lengths_of, longest_of
 
-CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
-#: Gates of each cell: the blocks of its weight matrices, each of which is initialised by itself.
-GATES = {"lstm": 4, "gru": 3}
-#: Width of the learned description of each time step that the decoder is given beside the code.
-POSITION_WIDTH = 16
 #: Units of the layer that `hidden="auto"` means: the smallest and the largest.
 SMALLEST, LARGEST = 64, 256
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+#: Options by name: default, check, and what is expected in words.
+OPTIONS: Mapping[str, tuple[Any, Any, str]] = {
+    "bidirectional": (False, lambda v: isinstance(v, bool), "true or false"),
+    "teacher_forcing": (0.0, _is_share, "a share from 0 to 1"),
+}
 
 
 def default_hidden(shape: tuple[int, ...], latent_dim: int, n_rows: int) -> tuple[int, ...]:
@@ -45,72 +55,58 @@ def default_hidden(shape: tuple[int, ...], latent_dim: int, n_rows: int) -> tupl
     return (min(max(4 * max(shape[1], latent_dim), SMALLEST), LARGEST),)
 
 
-class Layer(nn.Module):
-    """One recurrent layer and dropout: (n, time, n_in) to (n, time, n_out)."""
+class Encoder(nn.Module):
+    """Recurrent layers, the last state beside the mean of all, a dense layer, the code: (n, time, n_in) to (n, code).
 
-    def __init__(self, cell: str, n_in: int, n_out: int, dropout: float):
-        super().__init__()
-        self.rnn = CELLS[cell](n_in, n_out, batch_first=True)
-        self.dropout = nn.Dropout(dropout)
-        self._start(cell)
+    Steps after the end of a sequence are left out: a sequence has one code, alone or padded beside longer ones.
 
-    @torch.no_grad()
-    def _start(self, cell: str) -> None:
-        """Make recurrent weights orthogonal, gate by gate, and let LSTM cells begin by remembering.
-
-        The first keeps gradients from vanishing over time (Saxe et al., 2014); so does, for LSTM, a bias of
-        one at the forget gate (Jozefowicz et al., "An empirical exploration of recurrent network
-        architectures", 2015).
-        """
-        for name, weight in self.rnn.named_parameters():
-            gates = weight.chunk(GATES[cell])
-            for gate in gates:
-                if name.startswith("weight_hh"):
-                    nn.init.orthogonal_(gate)
-                elif name.startswith("weight_ih"):
-                    nn.init.xavier_uniform_(gate)
-                else:
-                    gate.zero_()
-            if cell == "lstm" and name.startswith("bias_ih"):
-                gates[1].fill_(1.0)  # torch's order: input, forget, cell, output
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Give the outputs of every step."""
-        return self.dropout(self.rnn(x)[0])
-
-
-def _last(n_in: int, n_out: int, zero: bool) -> nn.Linear:
-    linear = nn.Linear(n_in, n_out)
-    nn.init.zeros_(linear.weight) if zero else nn.init.normal_(linear.weight, std=n_in**-0.5)
-    nn.init.zeros_(linear.bias)
-    return linear
-
-
-class Summary(nn.Module):
-    """Outputs of every step to one vector: the last one beside the mean of all."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, time, width) to (n, 2 * width)."""
-        return torch.cat([x[:, -1], x.mean(dim=1)], dim=1)
-
-
-class Unroll(nn.Module):
-    """The decoder's input: at each step the code and a learned description of the step.
-
-    Without the second, every step is given the same, and the layer must count steps by itself.
+    Parameters
+    ----------
+    cell : {"lstm", "gru"}
+    layout : Layout
+    bidirectional : bool
+        Whether each layer is read backwards as well.
     """
 
-    def __init__(self, time: int, latent_dim: int):
+    def __init__(self, cell: str, layout: Layout, bidirectional: bool):
         super().__init__()
-        self.position = nn.Parameter(torch.empty(time, POSITION_WIDTH))
-        nn.init.normal_(self.position)
+        self.end = layout.shape[1] - 1 if layout.ends else None
+        sides = 2 if bidirectional else 1
+        widths = [layout.shape[1] * (2 if layout.mask_input else 1), *(sides * width for width in layout.hidden)]
+        self.layers: list[Layer] = []
+        for i, (n_in, n_out) in enumerate(pairwise(widths), start=1):
+            layer = Layer(cell, n_in, n_out // sides, layout.dropout, bidirectional)
+            self.add_module(f"layer{i}", layer)
+            self.layers.append(layer)
+        self.sides = sides
+        self.dense = DenseLayer(2 * widths[-1], layout.hidden[-1], layout.activation, layout.dropout)
+        self.last = last_layer(layout.hidden[-1], layout.code_dim, layout.zero_start)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """(n, latent_dim) to (n, time, latent_dim + POSITION_WIDTH)."""
-        time = self.position.shape[0]
-        code = z[:, None].expand(-1, time, -1)
-        position = self.position[None].expand(z.shape[0], -1, -1)
-        return torch.cat([code, position.to(z.dtype)], dim=2)
+    def forward(self, x: Tensor) -> Tensor:
+        """Give the code of each sequence."""
+        lengths = None if self.end is None else lengths_of(x[..., self.end])
+        if lengths is not None:
+            x = x[:, : longest_of(lengths)]
+        for layer in self.layers:
+            x = layer(x, lengths)
+        return self.last(self.dense(summary(x, lengths, self.sides)))
+
+
+def summary(x: Tensor, lengths: Tensor | None, sides: int = 1) -> Tensor:
+    """Outputs of every step to one vector, the last one beside the mean of all: (n, time, width) to (n, 2 * width).
+
+    Of layers of two `sides`, the last output of the second is that of the first step.
+    """
+    if lengths is None:
+        final, mean = x[:, -1], x.mean(dim=1)
+    else:
+        there = (torch.arange(x.shape[1], device=x.device) < lengths[:, None])[..., None]
+        final = x[torch.arange(len(x), device=x.device), (lengths - 1).clamp(min=0)]
+        mean = (x * there).sum(dim=1) / lengths.clamp(min=1)[:, None].to(x.dtype)
+    if sides == 2:
+        forward = x.shape[2] // 2
+        final = torch.cat([final[:, :forward], x[:, 0, forward:]], dim=1)
+    return torch.cat([final, mean], dim=1)
 
 
 def _build(cell: str, layout: Layout) -> tuple[nn.Module, nn.Module]:
@@ -119,32 +115,16 @@ def _build(cell: str, layout: Layout) -> tuple[nn.Module, nn.Module]:
             "hidden=() gives a recurrent network no layer; give the units of at least one, such as "
             'hidden=(64,), or leave hidden="auto".'
         )
-    time, channels = layout.shape
-    n_in = channels * (2 if layout.mask_input else 1)
-    hidden, act, dropout = layout.hidden, layout.activation, layout.dropout
-
-    encoder = nn.Sequential()
-    for i, sizes in enumerate(pairwise([n_in, *hidden]), start=1):
-        encoder.add_module(f"layer{i}", Layer(cell, *sizes, dropout))
-    encoder.add_module("summary", Summary())
-    encoder.add_module("dense", DenseLayer(2 * hidden[-1], hidden[-1], act, dropout))
-    encoder.add_module("last", _last(hidden[-1], layout.code_dim, layout.zero_start))
-
-    decoder = nn.Sequential()
-    decoder.add_module("dense", DenseLayer(layout.latent_dim, hidden[-1], act, dropout))
-    decoder.add_module("unroll", Unroll(time, hidden[-1]))
-    back = [hidden[-1] + POSITION_WIDTH, *hidden[::-1]]
-    for i, sizes in enumerate(pairwise(back), start=1):
-        decoder.add_module(f"layer{i}", Layer(cell, *sizes, dropout))
-    decoder.add_module("last", _last(hidden[0], channels, layout.zero_start))
-    return encoder, decoder
+    options = {name: default for name, (default, _, _) in OPTIONS.items()} | dict(layout.options)
+    encoder = Encoder(cell, layout, bool(options["bidirectional"]))
+    return encoder, Decoder(cell, layout, float(options["teacher_forcing"]))
 
 
 def build_lstm(layout: Layout) -> tuple[nn.Module, nn.Module]:
-    """Make an LSTM pair for sequences of one length.
+    """Make an LSTM pair for sequences.
 
     The encoder's last output beside the mean of all of them goes through a dense layer to the code; the
-    decoder is given, at each step, a dense layer of the code and a learned description of the step, and its
+    decoder is given, at each step, a dense layer of the code and a description of the step, and its
     outputs are projected to the channels. Hochreiter and Schmidhuber, "Long short-term memory" (1997);
     Srivastava et al., "Unsupervised learning of video representations using LSTMs" (2015).
 
@@ -153,7 +133,9 @@ def build_lstm(layout: Layout) -> tuple[nn.Module, nn.Module]:
     layout : Layout
         `shape` is (time, channels); `hidden` the units of the stacked layers. `activation` is that of the
         dense layers: the recurrent cells have their own. With `mask_input` the encoder takes (n, time, 2 *
-        channels).
+        channels). With `ends` the last channel says which steps there are. `options`: "bidirectional", and
+        "teacher_forcing", the share of steps at which the decoder is given the true step before at the start of
+        training; it falls to 0 towards the end.
 
     Returns
     -------
@@ -175,7 +157,7 @@ def build_lstm(layout: Layout) -> tuple[nn.Module, nn.Module]:
 
 
 def build_gru(layout: Layout) -> tuple[nn.Module, nn.Module]:
-    """Make a GRU pair for sequences of one length; all else is as in `build_lstm`.
+    """Make a GRU pair for sequences; all else is as in `build_lstm`.
 
     Cho et al., "Learning phrase representations using RNN encoder-decoder" (2014).
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import difflib
 import inspect
 import re
 from collections.abc import Iterable
@@ -11,13 +9,10 @@ from typing import Any
 
 from isthmus.exceptions import ParameterError
 from isthmus.objectives.base import Objective
+from isthmus.words import nearest, read_arguments, split
 
 #: Words for the plain autoencoder.
 PLAIN = ("none", "plain")
-#: Bare words that are values, in any case; all others are text.
-VALUES = {"none": None, "true": True, "false": False}
-
-_CALL = re.compile(r"\s*(?P<name>[^\W\d][\w -]*?)\s*(?P<arguments>\(.*\))?\s*", re.DOTALL)
 
 
 def word(kind: type[Objective]) -> str:
@@ -66,13 +61,13 @@ def parse(text: str, kinds: Iterable[type[Objective]]) -> Objective | None:
     Sparse(kind='kl', rate=0.1)
     """
     known = list(kinds)
-    match = _CALL.fullmatch(text)
-    if match is None:
+    call = split(text)
+    if call is None:
         raise ParameterError(
             f"objective={text!r:.80} cannot be read; expected a word, as 'denoising', or one with parameters, as "
             "'denoising(mask, 0.3)'. Several objectives are a list."
         )
-    name, arguments = match["name"], match["arguments"]
+    name, arguments = call
     kind = find(name, known)
     if kind is not None:
         return kind(**_parameters(text, kind, arguments or "()"))
@@ -80,7 +75,7 @@ def parse(text: str, kinds: Iterable[type[Objective]]) -> Objective | None:
         return None
     words = [word(each) for each in known]
     raise ParameterError(
-        f"objective={text!r:.80} is not known{_nearest(name.lower(), [*words, *PLAIN])}; choose one of "
+        f"objective={text!r:.80} is not known{nearest(name.lower(), [*words, *PLAIN])}; choose one of "
         f"{', '.join(words)}, or none for the plain autoencoder."
     )
 
@@ -88,15 +83,8 @@ def parse(text: str, kinds: Iterable[type[Objective]]) -> Objective | None:
 def _parameters(text: str, kind: type[Objective], arguments: str) -> dict[str, Any]:
     """Read the parameters within parentheses, and give them by name."""
     try:
-        call = ast.parse(f"_{arguments.strip()}", mode="eval").body
-        # "(1)(2)" is a call of a call.
-        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-            raise ValueError("not one pair of parentheses")
-        given = [_value(node) for node in call.args]
-        named = {str(keyword.arg): _value(keyword.value) for keyword in call.keywords if keyword.arg is not None}
-        if len(named) < len(call.keywords):
-            raise ValueError("not a name and a value")
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
+        given, named = read_arguments(arguments)
+    except ValueError as error:
         raise ParameterError(
             f"objective={text!r:.80}: the parameters {arguments!r:.80} cannot be read; expected numbers, words and "
             f"names with values, as in '{word(kind)}(0.3)' or '{word(kind)}(name=0.3)'."
@@ -106,7 +94,7 @@ def _parameters(text: str, kind: type[Objective], arguments: str) -> dict[str, A
     for name in named:
         if name not in known:
             raise ParameterError(
-                f"objective={text!r:.80}: {word(kind)} has no parameter {name!r}{_nearest(name, known)}; "
+                f"objective={text!r:.80}: {word(kind)} has no parameter {name!r}{nearest(name, known)}; "
                 f"it has {', '.join(known) or 'none'}."
             )
     try:
@@ -117,24 +105,9 @@ def _parameters(text: str, kind: type[Objective], arguments: str) -> dict[str, A
         ) from error
 
 
-def _value(node: ast.expr) -> Any:
-    """Read a literal, or a bare word as text."""
-    if isinstance(node, ast.Name):
-        return VALUES.get(node.id.lower(), node.id)
-    if isinstance(node, (ast.Tuple, ast.List)):
-        return tuple(_value(part) for part in node.elts)
-    return ast.literal_eval(node)
-
-
 def _shown(signature: inspect.Signature) -> list[str]:
     """Show parameters with their defaults, without the types."""
     return [f"{parameter.name}={parameter.default!r}" for parameter in signature.parameters.values()]
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    """Suggest the known name that looks most like one that is not known."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def _letters(name: str) -> str:

@@ -87,7 +87,11 @@ def make_loop(
     how = (model.objective, model.loss, model.precision, architecture.latent_dim)
     single = [Step(network, *how) for network in each_of(model.network)]
     steps = make_steps(model, single, plan, state, train)
-    draws = architecture.network == OWN or architecture.dropout > 0 or not model.objective.is_plain()
+    draws = (
+        architecture.network == OWN
+        or bool(architecture.dropout or architecture.options)
+        or not model.objective.is_plain()
+    )
     return Loop(steps, single, train, validation, plan, state, callbacks, checkpoints, about, draws)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from isthmus.data import Preparation, Raw, Rows, preparation_for
 from isthmus.data.moments import only_zeros_and_ones
 from isthmus.exceptions import ParameterError
-from isthmus.networks import Members, Network, find_family
+from isthmus.networks import Members, Network, choose_family, find_family
 from isthmus.objectives import Chain, Columns, Loss, Objective, resolve
 from isthmus.training.devices import choose_device, choose_precision
 from isthmus.training.inference import Inference
@@ -128,9 +128,8 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
     Parameters
     ----------
     params : mapping
-        The estimator's parameters, checked.
+        The estimator's, checked.
     raw : Raw
-        Rows given to `fit`.
     seed : int
     train : ndarray of int, optional
         Those of the rows that may be learnt from; all by default.
@@ -139,7 +138,7 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
     -------
     model : Model
     rows : Rows
-        All rows prepared, on the device.
+        All prepared.
     """
     device = choose_device(params["device"])
     precision = choose_precision(params["precision"], device)
@@ -154,7 +153,7 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
     else:
         pca, latent_dim = None, int(wanted)
     objective = begin(as_objective(params["objective"]), loss, preparation, tuple(rows.shape), latent_dim)
-    architecture = _choose_architecture(params, rows, latent_dim, objective, loss)
+    architecture = _choose_architecture(params, rows, latent_dim, objective, loss, preparation)
     network = architecture.build(objective, params["network"] if architecture.network == OWN else None, seed)
     network.to(device=device, dtype=dtype)
     if architecture.network == OWN:
@@ -240,15 +239,13 @@ def _refuse_outside_unit_interval(raw: Raw) -> None:
 
 
 def _choose_architecture(
-    params: Mapping[str, Any], rows: Rows, latent_dim: int, objective: Objective, loss: Loss
+    params: Mapping[str, Any], rows: Rows, latent_dim: int, objective: Objective, loss: Loss, preparation: Preparation
 ) -> Architecture:
     shape = tuple(rows.shape)
-    own = not isinstance(params["network"], str)
-    hidden: tuple[int, ...] = ()
-    if own:
-        name = OWN
-    else:
-        name, family = find_family(params["network"], shape)
+    own, name = not isinstance(params["network"], str), OWN
+    hidden, options = (), {}
+    if not own:
+        name, family, options = choose_family(params["network"], shape)
         if isinstance(params["hidden"], str):
             hidden = family.default_hidden(shape, latent_dim, len(rows))
         else:
@@ -259,14 +256,22 @@ def _choose_architecture(
             "variances of the code as well. Leave code_activation='linear'."
         )
     plain = params["code_activation"] == "linear" and params["output_activation"] == "linear" and not loss.counts
-    linear_path = params["linear_path"]
+    linear_path, forced = params["linear_path"], bool(options.get("teacher_forcing"))
     if linear_path == "auto":
-        linear_path = plain and objective.linear_path and not own and 2 * math.prod(shape) * latent_dim <= MOST_LINEAR
+        linear_path = (
+            plain
+            and not forced
+            and objective.linear_path
+            and not own
+            and 2 * math.prod(shape) * latent_dim <= MOST_LINEAR
+        )
     elif linear_path and not plain:
         raise ParameterError(
             "linear_path=True needs code_activation='linear' and output_activation='linear', and another loss than "
             "'poisson': these would bend the linear path. Leave linear_path='auto', or drop what bends."
         )
+    elif linear_path and forced:
+        raise ParameterError("linear_path=True goes with no teacher_forcing. Leave linear_path='auto'.")
     elif linear_path and objective.given:
         raise ParameterError(
             f"linear_path=True cannot be used with {objective!r}: given columns are part of the code, which PCA knows "
@@ -282,10 +287,12 @@ def _choose_architecture(
         code_activation=params["code_activation"],
         output_activation=params["output_activation"],
         dropout=float(params["dropout"]),
-        mask_input=(rows.has_mask or objective.hides()) and not own,
+        mask_input=((rows.has_mask and preparation.tells_mask) or objective.hides()) and not own,
         linear_path=bool(linear_path),
         members=int(params["members"]),
         counts=loss.counts and not own,
+        ends=preparation.ends_,
+        options=options,
     )
 
 

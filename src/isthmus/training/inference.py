@@ -152,7 +152,10 @@ class Inference:
     def reconstruct(self, raw: Raw) -> np.ndarray:
         """Rows in the person's units, after the code and back."""
         return np.concatenate(
-            [self.preparation.inverse(self.decode(self.encode(p)).cpu().numpy()) for _, p in self.blocks(raw)]
+            [
+                self.preparation.inverse(self.preparation.keep_form(self.decode(self.encode(p)), p).cpu().numpy())
+                for _, p in self.blocks(raw)
+            ]
         )
 
     @torch.no_grad()

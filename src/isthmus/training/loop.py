@@ -14,6 +14,7 @@ from torch import Tensor
 
 from isthmus.data import Rows
 from isthmus.exceptions import TrainingError
+from isthmus.training.bucketing import deal, lengths_of
 from isthmus.training.callbacks import Callback
 from isthmus.training.checkpoints import Checkpoints
 from isthmus.training.drawing import seeded
@@ -87,6 +88,7 @@ class Loop:
         self.draws = draws or checkpoints is not None
         on_cpu = state.weights.values.device.type == "cpu"
         self.block = CHECK_EVERY if on_cpu else plan.steps_per_epoch
+        self.lengths = lengths_of(train)
         self.sample = draw_sample(len(train), len(self.single), plan.seed, state.weights.values)
 
     @property
@@ -220,7 +222,7 @@ class Loop:
         """
         plan, state = self.plan, self.state
         order = torch.randperm(len(self.train), generator=state.generator).to(state.weights.values.device)
-        batches = order.tensor_split(plan.steps_per_epoch)
+        batches = deal(order, plan.steps_per_epoch, self.lengths, state.generator)
         totals: dict[str, Tensor] = {}
         kept = 0
         self._norms: dict[str, float] = {}

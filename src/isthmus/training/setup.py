@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -35,6 +35,10 @@ class Architecture:
         Name of a family, or "own" for a pair of modules of a person's own.
     counts : bool
         Whether values are counts, of which the encoder takes the logarithms; a person's own takes them as they are.
+    ends : bool
+        Whether the last channel of a sequence says where it ends.
+    options : dict
+        Of the family of networks, by name.
     """
 
     network: str
@@ -50,6 +54,8 @@ class Architecture:
     linear_path: bool
     members: int = 1
     counts: bool = False
+    ends: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
 
     def config(self) -> dict[str, Any]:
         """Return the fields, JSON-able."""
@@ -92,6 +98,8 @@ class Architecture:
             dropout=self.dropout,
             mask_input=self.mask_input,
             zero_start=self.linear_path,
+            ends=self.ends,
+            options=self.options,
         )
         if self.network == OWN:
             if pair is None:

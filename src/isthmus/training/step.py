@@ -84,10 +84,15 @@ class Step:
         if generator is not None and self.corrupts:
             # A copy: what corrupts in place would change the target.
             seen = objective.corrupt(seen.clone(), told, generator)
+        if self.network.ends and seen is not x:
+            # Where a sequence ends is told as it is.
+            seen = torch.cat([seen[..., :-1], x[..., -1:]], dim=-1)
+            told = told if told is None or mask is None else torch.cat([told[..., :-1], mask[..., -1:]], dim=-1)
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.half):
             h = self.network.encode(seen, told)
             z, terms = self._code(h)
-            output = self.network.decode(z)
+            looked_at = (x, self.progress) if self.network.training else ()
+            output = self.network.decode(z, *looked_at)
         known = mask
         if learnt is not None:
             learnt = learnt.view(-1, *[1] * (x.ndim - 1)).expand_as(x)
