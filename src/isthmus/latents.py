@@ -293,6 +293,7 @@ class Latents:
             prepared = [self._decoded(moved) for moved in (up, down)]
             below, above = self.preparation_.comparable(*map(self.preparation_.inverse, reversed(prepared)))
             own = (above - below) * per_spread
+            own = np.nan_to_num(own) if self.preparation_.ends_ else own  # a sequence that ends does not move
             change = np.sqrt(self.preparation_.by_column(np.square(prepared[0] - prepared[1]))) * per_spread
             effects[unit], sensitivities[unit] = own.mean(axis=0), np.abs(own).mean(axis=0)
             scaled[unit] = np.abs(change).mean(axis=0)

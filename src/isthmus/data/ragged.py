@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -68,6 +69,7 @@ class RaggedPreparation(SequencePreparation):
 
     def _set_shape(self, channels: int) -> None:
         self.shape_ = (math.ceil(LEEWAY * self.longest_), channels + 1)
+        self.schema_ = replace(self.schema_, item_shape=(self.shape_[0], channels))
         self.tells_mask = self.gaps_  # padding is told by the last channel
 
     def check(self, raw: Raw, name: str = "Autoencoder") -> None:
@@ -85,11 +87,6 @@ class RaggedPreparation(SequencePreparation):
                 f"{self.shape_[0]} at most: the longest one fitted on had {self.longest_}. Cut it into parts, "
                 "or fit on sequences as long."
             )
-
-    def _prepare(
-        self, values: Any, dtype: torch.dtype, origin: str, rng: np.random.Generator | None = None
-    ) -> Prepared:
-        raise NotImplementedError("sequences of unequal lengths are prepared with their lengths")
 
     def transform(self, raw: Raw, dtype: torch.dtype = torch.float32, *, name: str = "Autoencoder") -> Prepared:
         """Prepare sequences: scaled, padded to one length, with the channel that tells where they end."""
@@ -116,6 +113,13 @@ class RaggedPreparation(SequencePreparation):
     def backward(cls, block: np.ndarray, item_shape: tuple[int, ...]) -> np.ndarray:
         """Leave the channels as they are: steps may be more than those of the sequences brought."""
         return block
+
+    def values(self, raw: Raw, name: str = "Autoencoder") -> np.ndarray:
+        """Values of sequences, padded with NaN to the steps of prepared ones: ndarray of shape (n, time, channels)."""
+        more = self.shape_[0] - raw.item_shape[0]
+        values = raw.values[:, : self.shape_[0]]
+        floats = values if values.dtype.kind == "f" else values.astype(np.float64)
+        return np.pad(floats, ((0, 0), (0, max(0, more)), (0, 0)), constant_values=np.nan)
 
     def rows(self, raw: Raw, dtype: torch.dtype = torch.float32, *, name: str = "Autoencoder") -> Rows:
         """Give sequences as training takes them, with their lengths."""

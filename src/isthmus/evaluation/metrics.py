@@ -154,19 +154,26 @@ def batches(model: Autoencoder, raw: Raw) -> Iterator[Batch]:
 def _reconstruct(model: Autoencoder, part: Raw, start: int) -> Batch:
     prepared = model.preparation_.transform(part)
     with torch.no_grad():
-        ours = model.reconstruct_prepared(prepared).float().cpu().numpy()
-        pca = model.pca_.reconstruct(prepared.x).float().cpu().numpy()
+        ours, pca = (
+            model.preparation_.keep_form(x_hat, prepared).float().cpu().numpy()
+            for x_hat in (model.reconstruct_prepared(prepared), model.pca_.reconstruct(prepared.x))
+        )
     x = prepared.x.float().cpu().numpy()
     seen = np.ones(x.shape, bool) if prepared.mask is None else prepared.mask.cpu().numpy()
     own = dense(model.preparation_.values(part))
     units = [np.asarray(model.preparation_.inverse(x_hat), dtype=np.float64) for x_hat in (ours, pca)]
     if model.preparation_.heads_:
         x, ours, pca, seen = _columns(model, x, ours, pca, seen)
+    if model.preparation_.ends_:
+        x, ours, pca, seen = (model.preparation_.by_column(part) for part in (x, ours, pca, seen))
     return Batch(start, x, ours, pca, seen, own, *units, own_seen=~np.isnan(own))
 
 
 def _mean(model: Autoencoder) -> np.ndarray:
-    return model.pca_.mean.double().cpu().numpy()
+    mean = model.pca_.mean.double().cpu().numpy()
+    if model.preparation_.ends_:
+        return model.preparation_.by_column(mean.reshape(1, *model.preparation_.shape_))[0]
+    return mean
 
 
 def _columns(

@@ -299,7 +299,7 @@ def _choose_architecture(
 def return_to_pca(model: Model, params: Mapping[str, Any], raw: Raw, seed: int) -> None:
     """Make the model the PCA of all rows: nothing beat its start, so no row need be held out any more."""
     loss, preparation = _prepare(params, raw, None)
-    if loss.name == model.loss.name:
+    if loss.name == model.loss.name and preparation.shape_ == model.preparation.shape_:
         model.preparation = preparation
     rows = model.preparation.rows(raw, model.dtype).to(model.device)
     model.pca = pca = _components(rows, model.architecture.latent_dim, seed)
