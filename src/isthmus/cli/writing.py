@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from isthmus.cli.sequences import are_sequences, by_step, padded
 from isthmus.exceptions import DataError, ModelFileError, ParameterError
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Result:
         """Give the values as one array of shape (n, ...)."""
         import numpy as np
 
+        if are_sequences(self.values):
+            return padded(self.values)[0]
         to_numpy = getattr(self.values, "to_numpy", None)
         if to_numpy is not None:  # pandas and polars
             return to_numpy()
@@ -69,6 +72,8 @@ class Result:
         import numpy as np
 
         named = {} if self.row_names is None else {FILE_NAME: np.asarray(self.row_names, dtype=object)}
+        if are_sequences(self.values):
+            named["lengths"] = padded(self.values)[1]
         return named | {name: np.asarray(column) for name, column in self.carried.items()}
 
     def table(self) -> pa.Table:
@@ -77,6 +82,8 @@ class Result:
         import numpy as np
         import pyarrow as pa
 
+        if are_sequences(self.values):
+            return by_step(self.values, self.row_names)
         frame = nw.from_native(self.values, eager_only=True, pass_through=True)
         if isinstance(frame, nw.DataFrame):
             values = frame.to_arrow()

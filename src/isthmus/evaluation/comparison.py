@@ -228,10 +228,12 @@ def summarise(model: Autoencoder, raw: Raw, measured: Measured, rows_are: str = 
     else:
         parts["by_column"] = errors(ours, own, (), column_names(model, raw))
     cells = int(ours.count.sum())
+    # What lies after the end of a sequence was never there.
+    there = measured.n * math.prod(shape) if raw.lengths is None else int(raw.lengths.sum()) * raw.item_shape[1]
     return Comparison(
         rows=measured.n,
         cells=cells,
-        missing=measured.n * math.prod(shape) - cells,
+        missing=there - cells,
         latent_dim=int(model.latent_dim_),
         kind=model.kind_,
         overall=errors(ours, own, tuple(range(len(shape)))),

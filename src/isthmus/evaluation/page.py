@@ -166,9 +166,10 @@ def _headline(seen: Evidence) -> dict[str, Any]:
     """Give the verdict, the two bars, and what the data are."""
     c, kind = seen.comparison, seen.model.kind_
     sides, n = " × ".join(map(str, seen.raw.item_shape)), len(seen.raw)
+    unequal = seen.raw.lengths is not None
     what = {
         "image": f"{plural(n, 'image')} of {sides}",
-        "sequence": f"{plural(n, 'sequence')} of {sides} (steps × channels)",
+        "sequence": f"{plural(n, 'sequence')} of {'up to ' * unequal}{sides} (steps × channels)",
     }.get(kind, f"{plural(n, 'row')} of {plural(seen.raw.item_shape[0], 'column')}")
     top = max(c.ours, c.pca) or 1.0
     fit = seen.model.comparison_

@@ -134,9 +134,9 @@ def test_resizing_to_the_size_they_have_changes_nothing(tmp_path):
 def test_folders_without_pictures(tmp_path):
     with pytest.raises(DataError, match=r"has no pictures. It holds nothing"):
         read(tmp_path)
-    (tmp_path / "a.csv").write_text("a\n1\n")
-    (tmp_path / "b.csv").write_text("a\n1\n")
-    with pytest.raises(DataError, match=r"has no pictures. It holds 2 \.csv"):
+    (tmp_path / "a.html").write_text("a")
+    (tmp_path / "b.html").write_text("a")
+    with pytest.raises(DataError, match=r"has no pictures. It holds 2 \.html"):
         read(tmp_path)
 
 

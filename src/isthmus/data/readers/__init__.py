@@ -18,6 +18,7 @@ from isthmus.data.readers.delimited import read_delimited, read_stdin
 from isthmus.data.readers.folder import read_folder, read_picture
 from isthmus.data.readers.idx import read_idx
 from isthmus.data.readers.numpy_files import read_npy, read_npz
+from isthmus.data.readers.sequences import read_recordings, recordings_in
 from isthmus.exceptions import DataError, ParameterError
 
 Table = Callable[[Path, Asked], Raw]
@@ -62,8 +63,8 @@ def read(
     source : str or path
         A CSV or TSV file with a line of column names (perhaps gzipped), Parquet, Feather or Arrow, .npy, .npz
         (the array named X or x, or the only one), .idx or .idx.gz (MNIST's format), a picture, a folder of
-        pictures (with its subfolders), or "-" for CSV on standard input. No file can run code: pickled
-        objects are refused.
+        pictures (with its subfolders), a folder of tables or arrays (one sequence a file: rows are time steps), or "-"
+        for CSV on standard input. No file can run code: pickled objects are refused.
     kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
         Kind of the data; by default files with columns are tables, and the others are taken by their shape.
     size : int or (int, int), optional
@@ -105,6 +106,9 @@ def read(
         return arrange(read_stdin(asked), kind)
     path = existing(source)
     name = path.name.lower()
+    if path.is_dir() and (files := recordings_in(path, (*TABLES, *ARRAYS), endings())):
+        _only_for_pictures(wanted, skip_bad, str(path))
+        return arrange(read_recordings(path, files, lambda file: _one_recording(file, asked)), kind)
     if path.is_dir() or name.endswith(endings()):
         _only_tables_have_columns(asked, path)
         raw = read_folder(path, wanted, skip_bad) if path.is_dir() else read_picture(path, wanted)
@@ -121,6 +125,15 @@ def read(
             return arrange(_guarded(partial(array, path), path), kind)
     known = ", ".join(("*" + ending if ending.startswith("-") else ending) for ending in (*TABLES, *ARRAYS))
     raise DataError(f"Cannot tell the format of {path} by its ending. Known are {known}, pictures and folders of them.")
+
+
+def _one_recording(path: Path, asked: Asked) -> Raw:
+    """Read one file of a folder of recordings."""
+    for ending, table in TABLES.items():
+        if path.name.lower().endswith(ending):
+            return _guarded(partial(table, path, asked), path)
+    read_array = next(array for ending, array in ARRAYS.items() if path.name.lower().endswith(ending))
+    return _guarded(partial(read_array, path), path)
 
 
 def _guarded(act: Callable[[], Raw], path: Path) -> Raw:

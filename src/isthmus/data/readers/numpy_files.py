@@ -12,6 +12,7 @@ import numpy as np
 from isthmus.data.arrays import from_array
 from isthmus.data.checks import listed
 from isthmus.data.raw import Raw
+from isthmus.data.readers.sequences import with_lengths
 from isthmus.exceptions import DataError
 
 _DAMAGED = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, SyntaxError, KeyError)
@@ -50,7 +51,8 @@ def read_npz(path: Path) -> Raw:
         raise
     except _DAMAGED as error:
         raise _refusal(path, error) from error
-    return replace(raw, extra={name: a for name, a in others.items() if a.shape == (len(raw),)})
+    found = replace(raw, extra={name: a for name, a in others.items() if a.shape == (len(raw),)})
+    return with_lengths(found, path)
 
 
 def _refusal(path: Path, error: Exception) -> DataError:
