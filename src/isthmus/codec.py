@@ -165,11 +165,10 @@ class Codec(
         for _, prepared in self._inference.blocks(self._given(X)):
             x = prepared.x.double()
             seen = 1.0 if prepared.mask is None else prepared.mask
-            mean = self.pca_.mean.to(x).reshape(x.shape[1:])
             for output in self._inference.outputs(prepared):
                 value = self._inference.loss.link(output)
-                error += float(((value.double() - x).square() * seen).sum())
-                total += float(((x - mean).square() * seen).sum())
+                error += float((self._inference.loss.distance(value.double(), x) * seen).sum())
+                total += float((self._inference.loss.spread(x, self.pca_.mean) * seen).sum())
         if total == 0:
             return 1.0 if error == 0 else float("nan")
         return 1 - error / total

@@ -312,7 +312,9 @@ class Latents:
         """Take one row, with or without the axis of rows, and what its results shall look like (None: as in fit)."""
         schema = self.preparation_.schema_
         like_fit = False
-        if hasattr(x, "to_frame") and hasattr(x, "iloc") and np.ndim(x) == 1:
+        if self.preparation_.is_one(x):
+            x = [x]
+        elif hasattr(x, "to_frame") and hasattr(x, "iloc") and np.ndim(x) == 1:
             x = x.to_frame().T.infer_objects()  # a row of a pandas frame, whose columns share one dtype
             like_fit = schema.container == "pandas"
         elif hasattr(x, "getbands"):

@@ -67,6 +67,8 @@ class Preparation(ABC):
     """
 
     kind: ClassVar[str]
+    #: Number of ids that a prepared value can be; 0 where values are numbers.
+    vocabulary_: int = 0
 
     def __init__(self, scaling: str = "auto"):
         self.scaling = scaling
@@ -130,6 +132,10 @@ class Preparation(ABC):
         """Column that each value of a prepared row belongs to, ints of shape (p,); None where each is its own."""
         return None
 
+    def is_one(self, x: Any) -> bool:
+        """Whether x is a single row in a form that has no axis of rows to be told by."""
+        return False
+
     @property
     def slot_names_(self) -> tuple[str, ...] | None:
         """Names of the values of a prepared row, where a frame was fitted."""
@@ -147,10 +153,6 @@ class Preparation(ABC):
         ----------
         raw : Raw
             Training rows only.
-
-        Returns
-        -------
-        Self
         """
         if self.scaling != "auto" and self.scaling not in SCALERS:
             known = ", ".join(repr(name) for name in ("auto", *SCALERS))
@@ -372,11 +374,6 @@ class Preparation(ABC):
             What `config` gave, perhaps by way of JSON.
         arrays : mapping of str to ndarray
             What `arrays` gave.
-
-        Returns
-        -------
-        Preparation
-            Of the class called on: `PREPARATIONS[config["kind"]].restore(config, arrays)`.
         """
         preparation = cls(config["scaling"])
         preparation.scaling_ = config["scaling_used"]

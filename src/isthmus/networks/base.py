@@ -31,6 +31,8 @@ class Layout:
         Whether the encoder is given the mask of observed cells beside the values.
     zero_start : bool
         Whether the last layer of both parts starts at zero, because a linear path stands beside them.
+    vocabulary : int
+        Number of ids, where a row is one of tokens; 0 where its values are numbers.
     """
 
     shape: tuple[int, ...]
@@ -41,6 +43,7 @@ class Layout:
     dropout: float = 0.0
     mask_input: bool = False
     zero_start: bool = True
+    vocabulary: int = 0
 
     @property
     def size(self) -> int:
@@ -178,9 +181,16 @@ class Network(nn.Module):
         h = h if self.code_activation is None else self.code_activation(h)
         return h if self.given is None else torch.cat([h, x.flatten(1).index_select(1, self.given)], 1)
 
-    def decode(self, z: Tensor) -> Tensor:
-        """Decode codes of shape (n, latent_dim) to (n, *shape)."""
-        x_hat = self.decoder(z)
+    def decode(self, z: Tensor, x: Tensor | None = None) -> Tensor:
+        """Decode codes of shape (n, latent_dim) to (n, *shape).
+
+        In training `x` are the rows themselves, of which n codes, or several times n, are decoded: a decoder that says
+        `forced` is told them.
+        """
+        if x is not None and getattr(self.decoder, "forced", False):
+            x_hat = self.decoder(z, x.repeat(len(z) // len(x), *[1] * (x.ndim - 1)))
+        else:
+            x_hat = self.decoder(z)
         if self.linear is not None:
             x_hat = x_hat + self.linear.decode(z)
         return x_hat if self.output_activation is None else self.output_activation(x_hat)

@@ -54,9 +54,9 @@ class Members(nn.Module):
         """Encode rows by the chosen network."""
         return self.chosen.encode(x, mask)
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, x: Tensor | None = None) -> Tensor:
         """Decode codes of the chosen network."""
-        return self.chosen.decode(z)
+        return self.chosen.decode(z, x)
 
 
 def each_of(network: Network | Members) -> list[Network]:

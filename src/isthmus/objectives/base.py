@@ -106,6 +106,8 @@ class Objective(BaseEstimator):
     #: Objectives of the same list that the code has passed when it comes to this one.
     earlier: Sequence[Objective] = ()
 
+    #: Whether rows of tokens can be taken; not where the places of an objective reckon with them as numbers.
+    takes_tokens = True
     #: Whether a linear path started at PCA suits the codes; without, `linear_path="auto"` means none.
     linear_path = True
     #: Places of values in a prepared row that are not encoded but follow the code as they are.

@@ -16,9 +16,12 @@ from torch import Tensor, nn
 
 from isthmus.data import Preparation, Raw, Rows, preparation_for
 from isthmus.data.moments import only_zeros_and_ones
+from isthmus.data.registry import TOKENS
+from isthmus.data.rows_of_tokens import as_bytes
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Members, Network, find_family
 from isthmus.objectives import Chain, Columns, Loss, Objective, resolve
+from isthmus.training import tokens
 from isthmus.training.devices import choose_device, choose_precision
 from isthmus.training.inference import Inference
 from isthmus.training.pca import BUDGET, PrincipalComponents, principal_components
@@ -61,9 +64,8 @@ class Model:
     architecture : Architecture
     network : Network or Members
     pca : PrincipalComponents
-        Of the same size as the code, on the same rows.
-    device : torch.device
-    precision : str
+        Of the same size, on the same rows.
+    device, precision : torch.device, str
     """
 
     preparation: Preparation
@@ -80,7 +82,7 @@ class Model:
         """Learning rate that suits the network at a batch of 128, and its share of the usual number of steps."""
         if self.architecture.network == OWN:
             return OWN_RATE, 1.0
-        family = find_family(self.architecture.network, self.architecture.shape)[1]
+        family = find_family(self.architecture.network, self.architecture.shape, self.architecture.vocabulary)[1]
         return family.learning_rate, family.steps
 
     @property
@@ -144,11 +146,14 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
     device = choose_device(params["device"])
     precision = choose_precision(params["precision"], device)
     dtype = torch.float64 if precision == "float64" else torch.float32
-    loss, preparation = _prepare(params, raw, train)
+    loss, preparation = (tokens.prepare if raw.kind in TOKENS else _prepare)(params, raw, train)
     rows = preparation.rows(raw, dtype).to(device)
     learnt = rows if train is None else SubsetRows(rows, train)
     wanted = params["latent_dim"]
-    if wanted == "auto":
+    if loss.vocabulary:
+        latent_dim = tokens.automatic_size(preparation) if wanted == "auto" else int(wanted)
+        pca = tokens.principal_components(learnt, latent_dim, seed)
+    elif wanted == "auto":
         pca = _components(learnt, AUTO_LARGEST, seed)
         latent_dim = min(AUTO_LARGEST, pca.smallest_size(AUTO_SHARE))
     else:
@@ -248,7 +253,7 @@ def _choose_architecture(
     if own:
         name = OWN
     else:
-        name, family = find_family(params["network"], shape)
+        name, family = find_family(params["network"], shape, loss.vocabulary)
         if isinstance(params["hidden"], str):
             hidden = family.default_hidden(shape, latent_dim, len(rows))
         else:
@@ -258,14 +263,15 @@ def _choose_architecture(
             f"code_activation={params['code_activation']!r} cannot be used with {objective!r}: it would bend the "
             "variances of the code as well. Leave code_activation='linear'."
         )
-    plain = params["code_activation"] == "linear" and params["output_activation"] == "linear" and not loss.counts
+    bent = loss.counts or loss.vocabulary
+    plain = params["code_activation"] == "linear" and params["output_activation"] == "linear" and not bent
     linear_path = params["linear_path"]
     if linear_path == "auto":
         linear_path = plain and objective.linear_path and not own and 2 * math.prod(shape) * latent_dim <= MOST_LINEAR
     elif linear_path and not plain:
         raise ParameterError(
-            "linear_path=True needs code_activation='linear' and output_activation='linear', and another loss than "
-            "'poisson': these would bend the linear path. Leave linear_path='auto', or drop what bends."
+            "linear_path=True needs code_activation='linear' and output_activation='linear', numbers, and another loss "
+            "than 'poisson': these would bend the linear path. Leave linear_path='auto', or drop what bends."
         )
     elif linear_path and objective.given:
         raise ParameterError(
@@ -282,10 +288,11 @@ def _choose_architecture(
         code_activation=params["code_activation"],
         output_activation=params["output_activation"],
         dropout=float(params["dropout"]),
-        mask_input=(rows.has_mask or objective.hides()) and not own,
+        mask_input=(rows.has_mask or objective.hides()) and not own and not loss.vocabulary,
         linear_path=bool(linear_path),
         members=int(params["members"]),
         counts=loss.counts and not own,
+        vocabulary=loss.vocabulary,
     )
 
 
@@ -324,8 +331,8 @@ def beside_pca(model: Model, rows: Rows, split: str) -> dict[str, Any]:
     for index in chosen.split(1024):
         batch = rows.take(index)
         seen = torch.ones_like(batch.x) if batch.mask is None else batch.mask.to(batch.x)
-        ours += float(((inference.decode(inference.encode(batch)) - batch.x).square() * seen).sum())
-        theirs += float(((model.pca.reconstruct(batch.x) - batch.x).square() * seen).sum())
+        ours += float((model.loss.distance(inference.decode(inference.encode(batch)), batch.x) * seen).sum())
+        theirs += float((model.loss.distance(model.pca.reconstruct(batch.x), batch.x) * seen).sum())
         cells += float((seen if firsts is None else seen[:, firsts]).sum())
     cells = max(cells, 1.0)
     ratio = ours / theirs if theirs > 0 else (1.0 if ours == 0 else float("inf"))
@@ -352,7 +359,7 @@ def gradients_of(state: TrainingState) -> dict[str, list[float]]:
 
 
 def fingerprint(params: Mapping[str, Any], raw: Raw, held: Raw | None, seed: int) -> dict[str, Any]:
-    """What a run is: its parameters and its data, so that a checkpoint is taken up by the same run alone."""
+    """What a run is: its parameters and data, so that a checkpoint is taken up by the same run alone."""
     left_out = {"callbacks", "verbose", "checkpoint", "checkpoint_every", "warm_start", "random_state"}
     shown = {name: _shown(value) for name, value in params.items() if name not in left_out}
     return {
@@ -366,7 +373,7 @@ def fingerprint(params: Mapping[str, Any], raw: Raw, held: Raw | None, seed: int
 
 def digest(raw: Raw) -> str:
     """Hash of the values and their shape."""
-    values: Any = raw.values
+    values: Any = as_bytes(raw.values) if raw.kind in TOKENS else raw.values
     parts = (values.data, values.indices, values.indptr) if raw.is_sparse else (values,)
     found = hashlib.blake2b(f"{raw.kind} {values.shape} {values.dtype}".encode(), digest_size=16)
     for part in parts:

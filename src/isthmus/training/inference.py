@@ -100,18 +100,22 @@ class Inference:
             return self.network(z.dtype).decode(z)
 
     @torch.no_grad()
-    def outputs(self, prepared: Prepared) -> list[Tensor]:
-        """What each network makes of prepared rows, before the loss's link: K Tensors of shape (n, *shape)."""
+    def outputs(self, prepared: Prepared, told: bool = False) -> list[Tensor]:
+        """What each network makes of prepared rows, before the loss's link: K Tensors of shape (n, *shape).
+
+        A decoder that goes from token to token is `told` those that came before, or else goes by its own.
+        """
+        x = prepared.x if told else None
         with threads_for(len(prepared) * self._work):
             return [
-                network.decode(self.objective.bind(network).encode(network.encode(prepared.x, prepared.mask)))
+                network.decode(self.objective.bind(network).encode(network.encode(prepared.x, prepared.mask)), x)
                 for network in each_of(self.network(prepared.x.dtype))
             ]
 
     @torch.no_grad()
     def cell_losses(self, prepared: Prepared) -> Tensor:
         """Loss of each cell by each network, NaN where missing: (K, n, *shape)."""
-        cells = torch.stack([self.loss.cells(output, prepared.x) for output in self.outputs(prepared)])
+        cells = torch.stack([self.loss.cells(output, prepared.x) for output in self.outputs(prepared, told=True)])
         return cells if prepared.mask is None else cells.masked_fill(~prepared.mask, torch.nan)
 
     def member_codes(self, raw: Raw) -> list[np.ndarray]:

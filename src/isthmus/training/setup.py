@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isthmus.data import Preparation, Prepared, Rows
+from isthmus.data import Preparation, Prepared, Rows, TokenPreparation
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Layout, LinearPath, Members, Network, assemble, each_of, find_family
 from isthmus.networks.activations import LogOfCounts
-from isthmus.objectives import Columns, Loss, Objective, make_loss
+from isthmus.objectives import Columns, Loss, Objective, Tokens, each_objective, make_loss
 from isthmus.training.drawing import seeded
 from isthmus.training.pca import PrincipalComponents
 from isthmus.training.split import evenly
@@ -35,6 +35,8 @@ class Architecture:
         Name of a family, or "own" for a pair of modules of a person's own.
     counts : bool
         Whether values are counts, of which the encoder takes the logarithms; a person's own takes them as they are.
+    vocabulary : int
+        Number of ids, where rows are ones of tokens; else 0.
     """
 
     network: str
@@ -50,6 +52,7 @@ class Architecture:
     linear_path: bool
     members: int = 1
     counts: bool = False
+    vocabulary: int = 0
 
     def config(self) -> dict[str, Any]:
         """Return the fields, JSON-able."""
@@ -92,6 +95,7 @@ class Architecture:
             dropout=self.dropout,
             mask_input=self.mask_input,
             zero_start=self.linear_path,
+            vocabulary=self.vocabulary,
         )
         if self.network == OWN:
             if pair is None:
@@ -101,7 +105,7 @@ class Architecture:
             pair = copy.deepcopy(pair)
         else:
             try:
-                pair = find_family(self.network, self.shape)[1].build(layout)
+                pair = find_family(self.network, self.shape, self.vocabulary)[1].build(layout)
             except RuntimeError as error:
                 raise ParameterError(
                     f"A network of hidden={self.hidden} and latent_dim={self.latent_dim} for items of shape "
@@ -159,6 +163,8 @@ def _start_linear_path(path: LinearPath, pca: PrincipalComponents, loss: Loss) -
 
 def loss_for(name: str, preparation: Preparation) -> Loss:
     """Make the loss called `name` for rows of a preparation."""
+    if isinstance(preparation, TokenPreparation):
+        return Tokens(preparation.vocabulary_, preparation.lossless_)
     return Columns(preparation.heads_) if name == Columns.name else make_loss(name)
 
 
@@ -166,6 +172,12 @@ def begin(
     objective: Objective, loss: Loss, preparation: Preparation, shape: tuple[int, ...], latent_dim: int
 ) -> Objective:
     """Let an objective meet the loss and the columns, and begin; give it back."""
+    odd = next((part for part in each_objective(objective) if loss.vocabulary and not part.takes_tokens), None)
+    if odd is not None:
+        raise ParameterError(
+            f"{odd!r} reckons with rows as numbers and cannot be used with rows of tokens. Leave it out; "
+            "Denoising('mask') and Denoising('delete') hide tokens."
+        )
     objective.meet(loss, preparation.slot_names_)
     objective.begin(shape, latent_dim)
     if preparation.heads_ and objective.given:
@@ -238,9 +250,10 @@ def check_own_pair(network: Network | Members, architecture: Architecture, objec
             raise ParameterError(
                 f"The decoder of network=(encoder, decoder) failed on codes of shape {tuple(z.shape)}: {error}"
             ) from error
-        if x_hat.shape != x.shape:
+        expected = (*x.shape, architecture.vocabulary) if architecture.vocabulary else tuple(x.shape)
+        if tuple(x_hat.shape) != expected:
             raise ParameterError(
                 f"The decoder of network=(encoder, decoder) gave shape {tuple(x_hat.shape)} for codes of shape "
-                f"{tuple(z.shape)}; expected {tuple(x.shape)}."
+                f"{tuple(z.shape)}; expected {expected}."
             )
     network.train()

@@ -59,7 +59,9 @@ class Step:
 
     def row_losses(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Reconstruction loss of each row, as at inference: (n,)."""
-        cells = self.loss.cells(self.network.decode(self.objective.encode(self.network.encode(x, mask))), x).flatten(1)
+        cells = self.loss.cells(self.network.decode(self.objective.encode(self.network.encode(x, mask)), x), x).flatten(
+            1
+        )
         if mask is None:
             return cells.mean(1)
         seen = mask.flatten(1)
@@ -87,7 +89,7 @@ class Step:
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.half):
             h = self.network.encode(seen, told)
             z, terms = self._code(h)
-            output = self.network.decode(z)
+            output = self.network.decode(z, x)
         known = mask
         if learnt is not None:
             learnt = learnt.view(-1, *[1] * (x.ndim - 1)).expand_as(x)
