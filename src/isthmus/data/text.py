@@ -61,7 +61,9 @@ class TokenPreparation(Preparation):
     @classmethod
     def arrange(cls, values: Any, origin: str) -> Any:
         """Refuse what was not taken as rows of tokens already."""
-        raise DataError(f"kind={cls.kind!r} needs {cls.row}s, but {origin} holds numbers in {values.ndim} axes.")
+        raise DataError(
+            f"kind={cls.kind!r} needs {cls.row}s, but {origin} holds numbers. Of a table, give its column alone."
+        )
 
     @classmethod
     def prepared_shape(cls, item_shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from isthmus.exceptions import ParameterError
-from isthmus.networks import conv, dense, recurrent, text
+from isthmus.networks import conv, dense, recurrent, text, text_recurrent
 from isthmus.networks.activations import activation
 from isthmus.networks.base import Layout, LinearPath, Network
 
@@ -50,8 +50,14 @@ FAMILIES: dict[str, dict[int, Family]] = {
         2: Family(conv.build_sequence, conv.default_hidden_sequence, 4e-3, 0.5),
         3: Family(conv.build_image, conv.default_hidden_image, 4e-3, 0.5),
     },
-    "lstm": {2: Family(recurrent.build_lstm, recurrent.default_hidden, 3e-3)},
-    "gru": {2: Family(recurrent.build_gru, recurrent.default_hidden, 3e-3)},
+    "lstm": {
+        TOKENS: Family(text_recurrent.build_lstm, text_recurrent.default_hidden, 3e-3),
+        2: Family(recurrent.build_lstm, recurrent.default_hidden, 3e-3),
+    },
+    "gru": {
+        TOKENS: Family(text_recurrent.build_gru, text_recurrent.default_hidden, 3e-3),
+        2: Family(recurrent.build_gru, recurrent.default_hidden, 3e-3),
+    },
 }
 
 #: What `network="auto"` means.
