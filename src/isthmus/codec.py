@@ -20,6 +20,7 @@ from isthmus.latents import Latents
 from isthmus.ordering import Ordering
 from isthmus.probabilistic import Probabilistic
 from isthmus.quantised import Quantised
+from isthmus.training.decoding import as_decoding
 from isthmus.training.density import CodeDensity
 
 if TYPE_CHECKING:
@@ -71,26 +72,30 @@ class Codec(
         raw = self._given(X)
         return self._inference.sparse_codes(raw) if sparse else self._inference.codes(raw)
 
-    def inverse_transform(self, Z: Any) -> Any:
+    def inverse_transform(self, Z: Any, *, decoding: Any = None) -> Any:
         """Decode codes, in the person's own units, names and types.
 
         Parameters
         ----------
         Z : array, frame or scipy sparse matrix of shape (n, latent_dim_)
+        decoding : {"greedy", "sample", "beam"}, Sampling, BeamSearch or None, default=None
+            How texts are written: the likeliest token at each step, drawn ones, or a search. None: "greedy".
 
         Returns
         -------
         ndarray or frame, like what was fitted on
         """
         check_is_fitted(self)
+        how = as_decoding(decoding, self.preparation_.vocabulary_)
         codes = self._checked_codes(Z)
-        return self.preparation_.give_back(self._inference.values(codes))
+        return self.preparation_.give_back(self._inference.values(codes, decoding=how))
 
-    def reconstruct(self, X: Any) -> Any:
-        """Encode rows and decode them again: the same container, units and types as X."""
+    def reconstruct(self, X: Any, *, decoding: Any = None) -> Any:
+        """Encode rows and decode them again: the same container, units and types as X; `decoding` is that of texts."""
         check_is_fitted(self)
+        how = as_decoding(decoding, self.preparation_.vocabulary_)
         raw = self._given(X)
-        return self.preparation_.give_back(self._inference.reconstruct(raw), raw)
+        return self.preparation_.give_back(self._inference.reconstruct(raw, how), raw)
 
     def reconstruct_prepared(self, prepared: Any) -> Any:
         """Encode and decode rows in prepared units: a `Prepared` to a Tensor of shape (n, *shape)."""

@@ -272,6 +272,11 @@ class Latents:
         'petal length (cm)'
         """
         check_is_fitted(self)
+        if self.preparation_.vocabulary_:
+            raise ParameterError(
+                "explain_latent says how far numbers move with a unit, but tokens do not move by numbers; look at them "
+                "by traverse."
+            )
         kept = self._codes
         codes = kept if X is None else self._inference.codes(as_raw(X, kind=self.kind_, like=self.preparation_.schema_))
         size = math.prod(self.preparation_.shape_)

@@ -61,7 +61,7 @@ def _text(item: Any, row: int, origin: str) -> str:
     if isinstance(item, str):
         return str(item)
     where = f"Row {row} (counted from 0) of {origin}"
-    if item is None or item != item or type(item).__name__ == "NAType":
+    if item is None or type(item).__name__ == "NAType" or item != item:
         raise DataError(f"{where} is missing ({shorten(item)}). Drop it, or write '' where there is no text.")
     if isinstance(item, (bytes, bytearray)):
         raise DataError(f"{where} holds bytes, {shorten(item)}. Give text: item.decode('utf-8').")

@@ -8,6 +8,9 @@ from torch.nn import functional as F
 
 from isthmus.objectives.reconstruction import Loss
 
+#: Ids that are no tokens.
+PADDING, UNKNOWN, END = 0, 1, 2
+
 
 class Tokens(Loss):
     """Cross entropy of each token, in nats; the network's output is a logit for each id it may be.
@@ -25,7 +28,7 @@ class Tokens(Loss):
     def __init__(self, vocabulary: int, lossless: bool = True):
         self.vocabulary = vocabulary
         #: The first id that can be given.
-        self.first = 2 if lossless else 1
+        self.first = END if lossless else UNKNOWN
 
     def cells(self, output: Tensor, x: Tensor) -> Tensor:
         """Loss of each token (..., time), 0 where there is none; outputs may end with the longest row."""
@@ -56,5 +59,5 @@ class Tokens(Loss):
 
 def ended(ids: Tensor) -> Tensor:
     """Ids with padding after the first end of each row."""
-    is_end = (ids == 2).to(torch.int32)
+    is_end = (ids == END).to(torch.int32)
     return ids * (is_end.cumsum(-1) - is_end == 0)

@@ -178,6 +178,9 @@ def begin(
             f"{odd!r} reckons with rows as numbers and cannot be used with rows of tokens. Leave it out; "
             "Denoising('mask') and Denoising('delete') hide tokens."
         )
+    odd = next((part for part in each_objective(objective) if not loss.vocabulary and not part.takes_numbers), None)
+    if odd is not None:
+        raise ParameterError(f"{odd!r} is for texts and events alone, whose decoder is told tokens. Leave it out.")
     objective.meet(loss, preparation.slot_names_)
     objective.begin(shape, latent_dim)
     if preparation.heads_ and objective.given:

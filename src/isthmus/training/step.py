@@ -89,7 +89,7 @@ class Step:
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.half):
             h = self.network.encode(seen, told)
             z, terms = self._code(h)
-            output = self.network.decode(z, x)
+            output = self.network.decode(z, x if generator is None else objective.feed(x, z, generator))
         known = mask
         if learnt is not None:
             learnt = learnt.view(-1, *[1] * (x.ndim - 1)).expand_as(x)
