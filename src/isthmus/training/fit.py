@@ -32,9 +32,9 @@ from isthmus.training.setup import (
     begin,
     check_own_pair,
     loss_for,
-    start_at_counts,
     start_at_pca,
     start_objective,
+    start_output,
 )
 from isthmus.training.split import SubsetRows, evenly
 from isthmus.training.state import TrainingState
@@ -168,8 +168,8 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
         pca = _components(learnt, latent_dim, seed, _pca_budget(params, architecture, network, len(learnt)))
     pca = pca.first(latent_dim)
     start_at_pca(network, pca, loss)
-    if loss.counts and architecture.network != OWN:
-        start_at_counts(network, pca.mean)
+    if architecture.network != OWN:
+        start_output(network, pca, loss)
     start_objective(network, objective, learnt, seed)
     return Model(preparation, objective, loss, architecture, network, pca, device, precision), rows
 

@@ -17,6 +17,7 @@ from isthmus.objectives import Columns, Loss, Objective, Tokens, each_objective,
 from isthmus.training.drawing import seeded
 from isthmus.training.pca import PrincipalComponents
 from isthmus.training.split import evenly
+from isthmus.training.tokens import TokenComponents
 
 OWN = "own"
 #: Least mean of a count that the output starts at.
@@ -128,6 +129,14 @@ def _start_anew(module: nn.Module) -> None:
     reset = getattr(module, "reset_parameters", None)
     if callable(reset):
         reset()
+
+
+def start_output(network: Network | Members, pca: PrincipalComponents, loss: Loss) -> None:
+    """Start the output at what is true of all rows: means of counts, or how often each token comes."""
+    if loss.counts:
+        start_at_counts(network, pca.mean)
+    elif isinstance(pca, TokenComponents):
+        start_at_counts(network, pca.frequencies(loss.vocabulary))
 
 
 @torch.no_grad()

@@ -59,9 +59,7 @@ class Step:
 
     def row_losses(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Reconstruction loss of each row, as at inference: (n,)."""
-        cells = self.loss.cells(self.network.decode(self.objective.encode(self.network.encode(x, mask)), x), x).flatten(
-            1
-        )
+        cells = self.loss.cells(self._decode(self.objective.encode(self.network.encode(x, mask)), x), x).flatten(1)
         if mask is None:
             return cells.mean(1)
         seen = mask.flatten(1)
@@ -89,7 +87,7 @@ class Step:
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.half):
             h = self.network.encode(seen, told)
             z, terms = self._code(h)
-            output = self.network.decode(z, x if generator is None else objective.feed(x, z, generator))
+            output = self._decode(z, x if generator is None else objective.feed(x, z, generator))
         known = mask
         if learnt is not None:
             learnt = learnt.view(-1, *[1] * (x.ndim - 1)).expand_as(x)
@@ -115,6 +113,10 @@ class Step:
         for term in terms.values():
             total = total + term
         return total, parts
+
+    def _decode(self, z: Tensor, told: Tensor) -> Tensor:
+        """Decode codes; a decoder of tokens may be told those of the rows."""
+        return self.network.decode(z, told) if self.loss.vocabulary else self.network.decode(z)
 
     def _code(self, h: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Code of a batch, and terms: checked, because the objective may be a person's own."""

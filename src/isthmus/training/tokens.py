@@ -96,6 +96,10 @@ class TokenComponents(PrincipalComponents):
         found = self.decode(self.encode(x)).to(x)
         return torch.nn.functional.pad(found, (0, x.shape[1] - found.shape[1]))
 
+    def frequencies(self, vocabulary: int) -> Tensor:
+        """How often each id comes in a row, on average: (vocabulary,)."""
+        return torch.zeros(vocabulary, dtype=self.mean.dtype).index_add(0, self.ids.long(), self.mean)
+
     def first(self, k: int) -> TokenComponents:
         """Keep the first `k` components."""
         return replace(self, components=self.components[:k].clone(), variances=self.variances[:k].clone())

@@ -17,8 +17,9 @@ from isthmus.data.readers.columnar import read_feather, read_parquet
 from isthmus.data.readers.delimited import read_delimited, read_stdin
 from isthmus.data.readers.folder import read_folder, read_picture
 from isthmus.data.readers.idx import read_idx
-from isthmus.data.readers.lines import read_json_lines, read_text
+from isthmus.data.readers.lines import read_json_lines, read_standard_input, read_text
 from isthmus.data.readers.numpy_files import read_npy, read_npz
+from isthmus.data.rows_of_tokens import TEXT
 from isthmus.exceptions import DataError, ParameterError
 
 Table = Callable[[Path, Asked], Raw]
@@ -105,7 +106,7 @@ def read(
     wanted, asked = parse_size(size), Asked(columns, drop, schema, None if like is None else like.columns)
     if str(source) == "-":
         _only_for_pictures(wanted, skip_bad, "standard input")
-        return arrange(read_stdin(asked), kind)
+        return arrange(read_standard_input() if kind == TEXT else read_stdin(asked), kind)
     path = existing(source)
     name = path.name.lower()
     if path.is_dir() or name.endswith(endings()):

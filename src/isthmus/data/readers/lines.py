@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,19 @@ def read_json_lines(path: Path, kind: str = "auto") -> Raw:
     return from_items(items, EVENTS if lists and kind in ("auto", EVENTS) else TEXT, str(path))
 
 
+def read_standard_input() -> Raw:
+    """Read a text a line from standard input."""
+    data = sys.stdin.buffer.read()
+    if not data:
+        raise DataError("Standard input is empty: there are no texts.")
+    return from_items(_split(data, "standard input"), TEXT, "standard input")
+
+
 def _lines(path: Path) -> list[Any]:
-    data = path.read_bytes()
+    return _split(path.read_bytes(), str(path))
+
+
+def _split(data: bytes, path: str) -> list[Any]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
