@@ -20,17 +20,20 @@ if TYPE_CHECKING:
         Objective,
         Ordered,
         Sparse,
+        TeacherForcing,
         Variational,
         VectorQuantised,
         Wasserstein,
     )
     from isthmus.tasks import AnomalyDetector, Denoiser, Imputer, Retriever, Synthesizer
+    from isthmus.training.decoding import BeamSearch, Sampling
 
 #: Public names and where they are; imported at first use, so that `isthmus --help` does not wait for torch.
 _PUBLIC = {
     "Adversarial": "isthmus.objectives",
     "AnomalyDetector": "isthmus.tasks",
     "Autoencoder": "isthmus.autoencoder",
+    "BeamSearch": "isthmus.training.decoding",
     "Contractive": "isthmus.objectives",
     "Denoiser": "isthmus.tasks",
     "Denoising": "isthmus.objectives",
@@ -40,8 +43,10 @@ _PUBLIC = {
     "Objective": "isthmus.objectives",
     "Ordered": "isthmus.objectives",
     "Retriever": "isthmus.tasks",
+    "Sampling": "isthmus.training.decoding",
     "Sparse": "isthmus.objectives",
     "Synthesizer": "isthmus.tasks",
+    "TeacherForcing": "isthmus.objectives",
     "Variational": "isthmus.objectives",
     "VectorQuantised": "isthmus.objectives",
     "Wasserstein": "isthmus.objectives",
@@ -53,6 +58,7 @@ __all__ = [
     "Adversarial",
     "AnomalyDetector",
     "Autoencoder",
+    "BeamSearch",
     "Contractive",
     "Denoiser",
     "Denoising",
@@ -62,8 +68,10 @@ __all__ = [
     "Objective",
     "Ordered",
     "Retriever",
+    "Sampling",
     "Sparse",
     "Synthesizer",
+    "TeacherForcing",
     "Variational",
     "VectorQuantised",
     "Wasserstein",

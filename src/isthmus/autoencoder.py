@@ -32,7 +32,7 @@ FEWEST_COMPARED, MOST_COMPARED = 100, 1000
 
 
 class Autoencoder(Codec):
-    """Autoencoder for vectors, tables, pictures and sequences of one length.
+    """Autoencoder for vectors, tables, pictures, texts and sequences of one length.
 
     A network squeezes each row into a short code and makes the row from the code again. Beside the non-linear
     path stands a linear one that starts at the solution of PCA, and that starting point is itself a candidate
@@ -42,14 +42,15 @@ class Autoencoder(Codec):
     Parameters
     ----------
     latent_dim : int or "auto", default="auto"
-        Size of the code. "auto": the smallest size at which PCA explains 95 % of the variance, at most 256.
-    kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
+        Size of the code. "auto": the smallest size at which PCA explains 95 % of the variance, at most 256; for texts
+        2 units for each byte of the longest (as much for what words and byte pairs hold), at most 2,048.
+    kind : {"auto", "vector", "table", "image", "sequence", "text", "events"}, default="auto"
         What the data are; "auto" looks at them.
     objective : str, Objective, list of them or None, default=None
         What is added to the plain autoencoder: "denoising", "variational(beta=4)" and the others that `isthmus kinds`
         lists, an object such as `Variational(beta=4)` or your own `Objective`, or several, one after another.
     network : {"auto", "dense", "conv", "lstm", "gru"} or (encoder, decoder), default="auto"
-        "auto": dense for rows, convolutional for pictures and sequences. An own pair of nn.Modules maps
+        "auto": dense for rows, convolutional for pictures, sequences and texts. An own pair of nn.Modules maps
         (n, *shape) to (n, latent_dim) and back; it is copied, and has to be given again to `load`.
     hidden : tuple of int or "auto", default="auto"
         Sizes of the encoder's hidden layers (channels by stage for "conv"), narrowing towards the code; the
@@ -71,6 +72,8 @@ class Autoencoder(Codec):
     loss : {"auto", "mse", "mae", "huber", "bce", "poisson"}, default="auto"
         Of the output, in prepared units. "auto": "bce" where every value is 0 or 1, one likelihood a column for mixed
         tables, else "mse"; "poisson": for counts.
+    tokenizer : {"auto", "bytes", "words", "bpe"} or with a size, such as "words(5000)", default="auto"
+        What texts are cut into; "auto": bytes.
     scaling : {"auto", "standard", "minmax", "quantile", "none"}, default="auto"
         Of each column (of each channel, for pictures and sequences). "auto": "standard", but "none" where every value
         is 0 or 1, or with `loss="poisson"`, and "minmax" for `loss="bce"` on other values.
@@ -128,7 +131,8 @@ class Autoencoder(Codec):
     stopped_ : {"max_epochs", "patience", "callback", "interrupted"}
         Why training ended.
     comparison_ : dict
-        "ours" and "pca": mean squared error in prepared units on the held-out rows (`split` says which).
+        "ours" and "pca": mean squared error in prepared units, of texts the share of the tokens that are wrong, on the
+        held-out rows (`split` says which).
     classes_ : ndarray or None
         Labels that `sample` knows, of a fit with y.
     validation_rows_ : ndarray of int or None
@@ -181,6 +185,7 @@ class Autoencoder(Codec):
         members: int = 1,
         loss: str = "auto",
         scaling: str = "auto",
+        tokenizer: str = "auto",
         max_epochs: int | str = "auto",
         batch_size: int | str = "auto",
         learning_rate: float | str = "auto",
@@ -209,6 +214,7 @@ class Autoencoder(Codec):
         self.members = members
         self.loss = loss
         self.scaling = scaling
+        self.tokenizer = tokenizer
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -314,11 +320,6 @@ class Autoencoder(Codec):
         Parameters
         ----------
         X, y : same as in fit
-
-        Returns
-        -------
-        Autoencoder
-            Itself.
         """
         params = self._checked_parameters()
         raw = as_raw(X, kind=getattr(self, "kind_", self.kind))

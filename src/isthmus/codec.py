@@ -20,6 +20,7 @@ from isthmus.latents import Latents
 from isthmus.ordering import Ordering
 from isthmus.probabilistic import Probabilistic
 from isthmus.quantised import Quantised
+from isthmus.training.decoding import as_decoding
 from isthmus.training.density import CodeDensity
 
 if TYPE_CHECKING:
@@ -71,26 +72,30 @@ class Codec(
         raw = self._given(X)
         return self._inference.sparse_codes(raw) if sparse else self._inference.codes(raw)
 
-    def inverse_transform(self, Z: Any) -> Any:
+    def inverse_transform(self, Z: Any, *, decoding: Any = None) -> Any:
         """Decode codes, in the person's own units, names and types.
 
         Parameters
         ----------
         Z : array, frame or scipy sparse matrix of shape (n, latent_dim_)
+        decoding : {"greedy", "sample", "beam"}, Sampling, BeamSearch or None, default=None
+            How texts are written: the likeliest token at each step, drawn ones, or a search. None: "greedy".
 
         Returns
         -------
         ndarray or frame, like what was fitted on
         """
         check_is_fitted(self)
+        how = as_decoding(decoding, self.preparation_.vocabulary_)
         codes = self._checked_codes(Z)
-        return self.preparation_.give_back(self._inference.values(codes))
+        return self.preparation_.give_back(self._inference.values(codes, decoding=how))
 
-    def reconstruct(self, X: Any) -> Any:
-        """Encode rows and decode them again: the same container, units and types as X."""
+    def reconstruct(self, X: Any, *, decoding: Any = None) -> Any:
+        """Encode rows and decode them again: the same container, units and types as X; `decoding` is that of texts."""
         check_is_fitted(self)
+        how = as_decoding(decoding, self.preparation_.vocabulary_)
         raw = self._given(X)
-        return self.preparation_.give_back(self._inference.reconstruct(raw), raw)
+        return self.preparation_.give_back(self._inference.reconstruct(raw, how), raw)
 
     def reconstruct_prepared(self, prepared: Any) -> Any:
         """Encode and decode rows in prepared units: a `Prepared` to a Tensor of shape (n, *shape)."""
@@ -171,11 +176,10 @@ class Codec(
             seen = torch.ones_like(x) if prepared.mask is None else prepared.mask.double()
             if self.preparation_.ends_:
                 seen[..., -1] = 0.0  # where a sequence ends is not to be explained
-            mean = self.pca_.mean.to(x).reshape(x.shape[1:])
             for output in self._inference.outputs(prepared):
                 value = self._inference.loss.link(output)
-                error += float(((value.double() - x).square() * seen).sum())
-                total += float(((x - mean).square() * seen).sum())
+                error += float((self._inference.loss.distance(value.double(), x) * seen).sum())
+                total += float((self._inference.loss.spread(x, self.pca_.mean) * seen).sum())
         if total == 0:
             return 1.0 if error == 0 else float("nan")
         return 1 - error / total

@@ -272,6 +272,11 @@ class Latents:
         'petal length (cm)'
         """
         check_is_fitted(self)
+        if self.preparation_.vocabulary_:
+            raise ParameterError(
+                "explain_latent says how far numbers move with a unit, but tokens do not move by numbers; look at them "
+                "by traverse."
+            )
         kept = self._codes
         codes = kept if X is None else self._inference.codes(as_raw(X, kind=self.kind_, like=self.preparation_.schema_))
         size = math.prod(self.preparation_.shape_)
@@ -313,7 +318,9 @@ class Latents:
         """Take one row, with or without the axis of rows, and what its results shall look like (None: as in fit)."""
         schema = self.preparation_.schema_
         like_fit = False
-        if hasattr(x, "to_frame") and hasattr(x, "iloc") and np.ndim(x) == 1:
+        if self.preparation_.is_one(x):
+            x = [x]
+        elif hasattr(x, "to_frame") and hasattr(x, "iloc") and np.ndim(x) == 1:
             x = x.to_frame().T.infer_objects()  # a row of a pandas frame, whose columns share one dtype
             like_fit = schema.container == "pandas"
         elif hasattr(x, "getbands"):

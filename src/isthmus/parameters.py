@@ -115,6 +115,7 @@ AUTOENCODER: dict[str, tuple[Check, str]] = {
         word("auto", "standard", "minmax", "quantile", "none"),
         "'auto', 'standard', 'minmax', 'quantile' or 'none'",
     ),
+    "tokenizer": (lambda v: isinstance(v, str), "'auto', 'bytes', 'words' or 'bpe'"),
     "max_epochs": (either(whole(0), AUTO), "a whole number from 0 on, or 'auto'"),
     "batch_size": (either(whole(1), AUTO), "a whole number from 1 on, or 'auto'"),
     "learning_rate": (either(number(0, open_left=True), AUTO), "a number above 0, or 'auto'"),
@@ -136,7 +137,7 @@ AUTOENCODER: dict[str, tuple[Check, str]] = {
 #: What a fit with warm_start cannot change.
 FIXED = (
     *("latent_dim", "objective", "network", "hidden", "activation", "code_activation", "output_activation"),
-    *("dropout", "linear_path", "members", "loss", "scaling", "precision"),
+    *("dropout", "linear_path", "members", "loss", "scaling", "tokenizer", "precision"),
 )
 
 

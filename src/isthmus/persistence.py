@@ -23,6 +23,7 @@ from isthmus.training.fit import Model, as_objective
 from isthmus.training.pca import PrincipalComponents
 from isthmus.training.plan import Plan
 from isthmus.training.setup import OWN, Architecture, begin, loss_for
+from isthmus.training.tokens import TokenComponents
 
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
@@ -189,7 +190,9 @@ def _model(
         loss=loss,
         architecture=architecture,
         network=built.to(place).eval(),
-        pca=PrincipalComponents.restore({k: v.numpy() for k, v in groups["pca"].items()}),
+        pca=(TokenComponents if architecture.vocabulary else PrincipalComponents).restore(
+            {k: v.numpy() for k, v in groups["pca"].items()}
+        ),
         device=place,
         precision=config["precision"],
     )

@@ -39,6 +39,15 @@ def write_photos(folder: Path, n: int = 30, side: int = 12) -> Path:
     return folder
 
 
+def write_lines(folder: Path, n: int = 60) -> None:
+    """Write texts, a line each: lines.txt of many, one.txt and other.txt of one."""
+    rng = np.random.default_rng(0)
+    words = ["red", "green", "blue", "cat", "dog", "tree", "house", "sun"]
+    lines = [" ".join(rng.choice(words, rng.integers(1, 4))) for _ in range(n)]
+    for name, some in (("lines", lines), ("one", lines[:1]), ("other", lines[1:2])):
+        (folder / f"{name}.txt").write_text("".join(f"{line}\n" for line in some))
+
+
 def scene(h: int = 40, w: int = 48, seed: int = 0) -> np.ndarray:
     """Give a smooth colour picture with an edge."""
     y, x = np.mgrid[:h, :w] / 30.0

@@ -133,6 +133,7 @@ def test_every_value_given_reaches_the_estimator(monkeypatch, tmp_path, capsys):
         "members": ("3", 3),
         "loss": ("mae", "mae"),
         "scaling": ("minmax", "minmax"),
+        "tokenizer": ("words", "words"),
         "max_epochs": ("7", 7),
         "batch_size": ("11", 11),
         "learning_rate": ("0.5", 0.5),

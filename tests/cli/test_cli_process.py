@@ -15,7 +15,7 @@ import time
 import numpy as np
 import pytest
 import typer
-from cli_files import write_mending, write_people, write_photos
+from cli_files import write_lines, write_mending, write_people, write_photos
 
 import isthmus
 from isthmus.cli import main
@@ -113,6 +113,7 @@ def test_every_example_of_the_help_works(made, tmp_path, monkeypatch, standard_i
     for path in sorted((tmp_path / "photos").glob("*.png"))[:8]:
         shutil.copy(path, path.parent / "others" / path.name)
     write_mending(tmp_path)
+    write_lines(tmp_path)
     monkeypatch.chdir(tmp_path)
     to = ["--latent-dim", "2", "--max-epochs", "1", "-q"]
     assert main(["fit", "photos", "--to", "photo-model", *to]) == 0
@@ -127,7 +128,7 @@ def test_every_example_of_the_help_works(made, tmp_path, monkeypatch, standard_i
             standard_input((tmp_path / piped[1]).read_text())
         words = shlex.split((piped[2] if piped else line).split(" > ")[0])[1:]
         if words[0] == "fit":
-            shutil.rmtree("model", ignore_errors=True)
+            shutil.rmtree(words[words.index("--to") + 1], ignore_errors=True)
             words += to
         if words[0] in ("impute", "synthesize") and "--model" not in words:
             words += ["--max-epochs", "1"]
@@ -136,7 +137,9 @@ def test_every_example_of_the_help_works(made, tmp_path, monkeypatch, standard_i
         if words[0] == "evaluate" and not (tmp_path / "model" / "config.json").exists():
             pytest.fail("the examples of fit leave a model")
         assert main(words) == 0, line
-        if words[0] == "fit" and "condition" not in line:  # the model that the other examples use is that of people.csv
+        if (
+            words[0] == "fit" and "--to model" in line and "condition" not in line
+        ):  # the model that the other examples use is that of people.csv
             shutil.rmtree("model")
             shutil.copytree(made / "model", "model")
         if words[:1] == ["encode"] and "codes.csv" in words:

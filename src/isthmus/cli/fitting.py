@@ -53,6 +53,7 @@ def fit(
     members: o.Members = 1,
     loss: o.Loss = "auto",
     scaling: o.Scaling = "auto",
+    tokenizer: o.Tokenizer = "auto",
     max_epochs: o.MaxEpochs = "auto",
     batch_size: o.BatchSize = "auto",
     learning_rate: o.LearningRate = "auto",
@@ -125,6 +126,8 @@ $ isthmus fit people.csv --to model --drop name --report report.html --color nam
 $ isthmus fit photos/ --to model --size 16x16 --latent-dim 4 --max-epochs 20
 
 $ isthmus fit people.csv --to model --drop name --objective "denoising(mask, 0.3)" --objective variational
+
+$ isthmus fit lines.txt --to text-model --report texts.html
 
 $ cat people.csv | isthmus fit - --to model --columns age,height,weight --hidden 64,16 --random-state 0""",
     "demo": """Examples:

@@ -114,7 +114,10 @@ def _argument(metavar: str, help: str) -> Any:
 
 # Data ------------------------------------------------------------------------------------------------------
 
-_SOURCE = "CSV, TSV, Parquet, Feather, .npy, .npz or .idx.gz file, folder of pictures, or - for CSV on stdin."
+_SOURCE = (
+    "CSV, TSV, Parquet, Feather, .npy, .npz, .idx.gz, .txt or .jsonl file, folder of pictures, or - for CSV "
+    "(for texts: lines) on stdin."
+)
 Source = Annotated[str, _argument("SOURCE", _SOURCE)]
 ModelFolder = Annotated[str, _argument("MODEL", "Model folder, as `isthmus fit` writes it.")]
 Codes = Annotated[str, _argument("CODES", "File of codes, as `isthmus encode` writes it, or - for stdin.")]
@@ -138,7 +141,7 @@ SkipBad = Annotated[
         show_default=False, is_flag=True,
     ),
 ]  # fmt: skip
-Kind = Annotated[str, _option(DATA, "auto, vector, table, image or sequence.", "KIND")]
+Kind = Annotated[str, _option(DATA, "auto, vector, table, image, sequence, text or events.", "KIND")]
 Labels = Annotated[
     str | None,
     _option(DATA, "Column that was set aside; folder: subfolders of pictures, which fit takes by itself.", "COLUMN"),
@@ -182,6 +185,9 @@ Members = Annotated[Any, _option(MODEL, "Networks trained at once; errors are me
 Loss = Annotated[str, _option(MODEL, "auto, mse, mae, huber, bce, or poisson for counts.", "LOSS")]
 Scaling = Annotated[
     str, _option(MODEL, "Of each column or channel: auto, standard, minmax, quantile or none.", "SCALING")
+]
+Tokenizer = Annotated[
+    str, _option(MODEL, "What texts are cut into: bytes, words, bpe, or with a size, 'words(5000)'.", "TOKENIZER")
 ]
 
 # Training: named as the estimator's parameters -------------------------------------------------------------

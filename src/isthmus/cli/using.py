@@ -170,6 +170,8 @@ $ isthmus encode model new.csv --to codes.csv
 
 $ isthmus encode model new.csv --to codes.parquet --drop name
 
+$ isthmus encode text-model lines.txt --to codes.parquet
+
 $ cat new.csv | isthmus encode model - --to - > codes.csv""",
     "decode": """Examples:
 
@@ -182,7 +184,11 @@ $ isthmus decode photo-model photo-codes.csv --to pictures/""",
 
 $ isthmus reconstruct model new.csv --to rows.parquet
 
-$ isthmus reconstruct photo-model photos/ --to reconstructed/ --size 16x16""",
+$ isthmus reconstruct photo-model photos/ --to reconstructed/ --size 16x16
+
+$ isthmus reconstruct text-model lines.txt --to again.txt
+
+$ cat lines.txt | isthmus reconstruct text-model - --to - > again.txt""",
     "sample": """Examples:
 
 $ isthmus sample model -n 1000 --to made.csv
@@ -195,12 +201,16 @@ $ isthmus sample photo-model -n 10 --random-state 0 --to made/
 
 $ isthmus sample photo-model -n 64 --density mixture --to grid.png
 
-$ isthmus sample photo-model -n 16 --condition label=more --to more.png""",
+$ isthmus sample photo-model -n 16 --condition label=more --to more.png
+
+$ isthmus sample text-model -n 5 --to made.txt""",
     "interpolate": """Examples:
 
 $ isthmus interpolate photo-model photos/photo02.png photos/photo04.png --to between.png
 
-$ isthmus interpolate photo-model photos/photo02.png photos/photo04.png --steps 5 --path spherical --to steps/""",
+$ isthmus interpolate photo-model photos/photo02.png photos/photo04.png --steps 5 --path spherical --to steps/
+
+$ isthmus interpolate text-model one.txt other.txt --to way.txt""",
 }
 
 

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from isthmus.cli.sequences import are_sequences, by_step, padded
+from isthmus.cli.text_files import STANDARD, TEXT, TEXT_FORMATS, check_texts
 from isthmus.exceptions import DataError, ModelFileError, ParameterError
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ class Result:
         if are_sequences(self.values):
             return by_step(self.values, self.row_names)
         frame = nw.from_native(self.values, eager_only=True, pass_through=True)
-        if isinstance(frame, nw.DataFrame):
+        if isinstance(self.values, list):  # texts, or events
+            values = pa.table({TEXT: pa.array([v if isinstance(v, str) else v.tolist() for v in self.values])})
+        elif isinstance(frame, nw.DataFrame):
             values = frame.to_arrow()
         else:
             array = self.array()
@@ -229,7 +232,7 @@ def check_rows(to: str, source: str = "", *, pictures: bool = False) -> None:
     """Refuse a destination for rows: a file, standard output, or (where allowed) a folder or grid of pictures."""
     if to == STANDARD_OUTPUT or (pictures and ending_of(to) == ""):
         return
-    check_file(to, (*FORMATS, GRID) if pictures else tuple(FORMATS), source)
+    check_file(to, (*FORMATS, GRID, *TEXT_FORMATS) if pictures else tuple(FORMATS), source)
     path = Path(to)
     inside = source not in ("", STANDARD_OUTPUT) and Path(source).resolve() in path.resolve().parents
     if ending_of(to) == GRID and inside and path.exists():
@@ -240,7 +243,7 @@ def check_pictures(to: str, schema: Any, *, force: bool) -> None:
     """Refuse a folder or grid for pictures where the rows are none, or where something is there already."""
     from isthmus.storage.atomic import check_folder
 
-    if to == STANDARD_OUTPUT or ending_of(to) in FORMATS:
+    if check_texts(to, ending_of(to), schema.kind) or to == STANDARD_OUTPUT or ending_of(to) in FORMATS:
         return
     known = ", ".join(FORMATS)
     if schema.kind != "image":
@@ -272,7 +275,13 @@ def write_rows(to: str, result: Result) -> None:
     """Write rows to where and in what `to` says."""
     from isthmus.storage.atomic import write_bytes
 
-    if to == STANDARD_OUTPUT:
+    ending = ending_of(to)
+    if isinstance(result.values, list) and to == STANDARD_OUTPUT:
+        ending = STANDARD[TEXT if isinstance(result.values[0], str) else "events"]
+    if ending in TEXT_FORMATS:
+        data = TEXT_FORMATS[ending](list(result.values))
+        _to_standard_output(data) if to == STANDARD_OUTPUT else write_bytes(to, data)
+    elif to == STANDARD_OUTPUT:
         _to_standard_output(csv_bytes(result))
     elif ending_of(to):
         write_bytes(to, grid_bytes(result) if ending_of(to) == GRID else FORMATS[ending_of(to)](result))

@@ -11,6 +11,7 @@ from isthmus.data.raw import Raw, Schema
 from isthmus.data.readers import read
 from isthmus.data.registry import PREPARATIONS, preparation_for, restore_preparation
 from isthmus.data.scaling import SCALERS
+from isthmus.data.text import TokenPreparation
 
 __all__ = [
     "PREPARATIONS",
@@ -25,6 +26,7 @@ __all__ = [
     "Raw",
     "Rows",
     "Schema",
+    "TokenPreparation",
     "as_labels",
     "as_raw",
     "describe_columns",

@@ -77,8 +77,8 @@ def from_list(items: Sequence[Any], size: Size = None, kind: str = "auto") -> Ra
         raise ParameterError("size= resizes a folder of pictures or a list of PIL images. Leave it out.")
     if isinstance(first, (str, bytes)):
         raise DataError(
-            f"The list given holds text, for example {shorten(first)}. kind='text' is not available yet; "
-            "give numbers, or the path of a file as one string."
+            f"The list given holds text, for example {shorten(first)}, but numbers were asked for. Leave kind out, or "
+            "set kind='text'; the path of a file is one string."
         )
     if are_unequal(items, kind):
         return from_sequences(items, origin)

@@ -17,6 +17,7 @@ from isthmus.data.kinds import arrange, check_kind
 from isthmus.data.pictures import Size
 from isthmus.data.raw import Raw, Schema
 from isthmus.data.readers import read
+from isthmus.data.rows_of_tokens import as_tokens
 from isthmus.exceptions import ParameterError
 
 
@@ -37,11 +38,11 @@ def as_raw(
     X : Raw, path, array, sparse matrix, frame, tensor, Dataset or list
         A `Raw` is given back as it is. A path is read by `read`. Frames are those of pandas, polars and
         pyarrow; a torch Dataset must be map style, its items x or (x, label); lists hold numbers, arrays of
-        one shape or PIL images.
-    kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
-        "auto": two axes are vectors; frames are tables; four axes are pictures, and three where the values
-        are uint8 or uint16, or both sides are at least 8, neither more than twice the other and no value
-        negative; else sequences.
+        one shape, PIL images, texts, or (kind="events") lists of whole numbers.
+    kind : {"auto", "vector", "table", "image", "sequence", "text", "events"}, default="auto"
+        "auto": lists, 1-D arrays and columns with texts are texts; two axes are vectors; frames are tables; four axes
+        are pictures, and three where the values are uint8 or uint16, or both sides are at least 8, neither more than
+        twice the other and no value negative; else sequences.
     size : (int, int), optional
         Height and width that PIL images and pictures from a folder are resized to.
     columns, drop : str or sequence of str, optional
@@ -80,6 +81,10 @@ def as_raw(
     if isinstance(X, Raw):
         _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "rows that are already read")
         return X if kind in ("auto", X.kind) else arrange(X, kind)
+    tokens = as_tokens(X, kind)
+    if tokens is not None:
+        _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "rows of tokens")
+        return tokens
     # Asking whether something is a frame takes longer than encoding a row: arrays are not asked.
     frame = None if type(X) is np.ndarray else as_frame(X, "The frame given")
     if frame is not None:

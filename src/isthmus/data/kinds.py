@@ -6,23 +6,23 @@ from dataclasses import replace
 
 import numpy as np
 
-from isthmus.data.checks import refuse_empty, refuse_one_axis
+from isthmus.data.checks import refuse_empty, refuse_one_axis, shorten
 from isthmus.data.column import Column
 from isthmus.data.raw import Raw
-from isthmus.data.registry import PREPARATIONS
+from isthmus.data.registry import PREPARATIONS, TOKENS
 from isthmus.exceptions import DataError, ParameterError
 
 #: Kinds that the design names and that have no preparation yet.
-LATER = ("text", "ratings")
+LATER = ("ratings",)
 #: Sides at least this long make three axes of an array look like pictures.
 SMALLEST_PICTURE = 8
 
 
 def check_kind(kind: str) -> None:
     """Refuse kinds that there are not, or not yet."""
-    if kind == "auto" or kind in PREPARATIONS:
+    if kind == "auto" or kind in PREPARATIONS or kind in TOKENS:
         return
-    known = ", ".join(repr(name) for name in ("auto", *PREPARATIONS))
+    known = ", ".join(repr(name) for name in ("auto", *PREPARATIONS, *TOKENS))
     if kind in LATER:
         raise ParameterError(f"kind={kind!r} is not available yet. There are {known}.")
     raise ParameterError(f"kind={kind!r} is not known. Give one of {known}.")
@@ -32,6 +32,8 @@ def arrange(raw: Raw, kind: str) -> Raw:
     """Give a `Raw` of some axes the kind asked for, or else the one that it looks like."""
     if raw.lengths is not None:
         return raw
+    if raw.kind in TOKENS:
+        return _as_tokens(raw, kind)
     shape = tuple(raw.values.shape)
     refuse_one_axis(shape, raw.origin)
     refuse_empty(shape, raw.origin)
@@ -46,8 +48,19 @@ def arrange(raw: Raw, kind: str) -> Raw:
             f"Column {odd.name!r} of {raw.origin} is of type {odd.type!r}, but kind={kind!r} needs numbers without a "
             "schema. Leave kind out, or the column."
         )
-    values = PREPARATIONS[kind].arrange(raw.values, raw.origin)
+    values = (PREPARATIONS | TOKENS)[kind].arrange(raw.values, raw.origin)
     return replace(raw, values=values, kind=kind, flat=values.ndim != raw.values.ndim)
+
+
+def _as_tokens(raw: Raw, kind: str) -> Raw:
+    """Give rows of tokens as they are, if nothing else is asked for."""
+    if kind in ("auto", raw.kind):
+        return raw
+    rows = f"{TOKENS[raw.kind].row}s"
+    raise DataError(
+        f"{raw.origin} holds {rows}, for example {shorten(raw.values[0])}, but kind={kind!r} was asked for. Leave kind "
+        f"out, or give data of that kind."
+    )
 
 
 def infer_kind(raw: Raw) -> str:

@@ -71,6 +71,8 @@ class Preparation(ABC):
     tells_mask: bool = True
     #: Whether the last channel of a prepared sequence says which steps there are.
     ends_: bool = False
+    #: Number of ids that a prepared value can be; 0 where values are numbers.
+    vocabulary_: int = 0
 
     def __init__(self, scaling: str = "auto"):
         self.scaling = scaling
@@ -134,6 +136,10 @@ class Preparation(ABC):
         """Column that each value of a prepared row belongs to, ints of shape (p,); None where each is its own."""
         return None
 
+    def is_one(self, x: Any) -> bool:
+        """Whether x is a single row in a form that has no axis of rows to be told by."""
+        return False
+
     @property
     def slot_names_(self) -> tuple[str, ...] | None:
         """Names of the values of a prepared row, where a frame was fitted."""
@@ -151,10 +157,6 @@ class Preparation(ABC):
         ----------
         raw : Raw
             Training rows only.
-
-        Returns
-        -------
-        Self
         """
         if self.scaling != "auto" and self.scaling not in SCALERS:
             known = ", ".join(repr(name) for name in ("auto", *SCALERS))
@@ -170,6 +172,10 @@ class Preparation(ABC):
         self.scaler_ = SCALERS[self.scaling_]().fit(raw.values, self.width(raw.item_shape), bounds)
         missing = np.isnan(self.scaler_.transform(np.zeros((1, self.width(raw.item_shape))))[0])
         tell_missing(missing, raw.origin, raw.names, "column" if len(raw.item_shape) == 1 else "channel")
+        return self
+
+    def make_room(self, raw: Raw) -> Self:
+        """Make room for rows longer than those fitted on, where rows have lengths."""
         return self
 
     def refuse_infinite(self, raw: Raw) -> None:
@@ -239,11 +245,11 @@ class Preparation(ABC):
 
     def _refuse_too_large(self, out: np.ndarray, start: int, origin: str) -> None:
         """Say which value of some prepared rows, the first of them `start`, is beyond the range of their dtype."""
-        cells = self.backward(out, self.schema_.item_shape)
-        refuse_too_large(cells, start, origin, lambda at: self.cell(at, self.feature_names_))
+        back = self.backward(out, self.schema_.item_shape)
+        refuse_too_large(back, start, origin, lambda at: self.cell(at, self.feature_names_))
 
     def _is_prepared(self, values: Any, dtype: torch.dtype) -> bool:
-        """Whether values are what preparing them would give, so that they need not be copied."""
+        """Whether values are as preparing them would give them."""
         return (
             isinstance(values, np.ndarray)
             and type(self).forward.__func__ is Preparation.forward.__func__
@@ -252,7 +258,6 @@ class Preparation(ABC):
             and values.dtype == (np.float64 if dtype == torch.float64 else np.float32)
             and values.shape[1:] == self.shape_
             and self.scaler_.as_it_is()
-            # What is missing passes through a sum, as what is infinite does.
             and not np.isnan(values.sum(dtype=np.float64))
         )
 
@@ -372,11 +377,6 @@ class Preparation(ABC):
             What `config` gave, perhaps by way of JSON.
         arrays : mapping of str to ndarray
             What `arrays` gave.
-
-        Returns
-        -------
-        Preparation
-            Of the class called on: `PREPARATIONS[config["kind"]].restore(config, arrays)`.
         """
         preparation = cls(config["scaling"])
         preparation.scaling_ = config["scaling_used"]

@@ -67,6 +67,12 @@ class RaggedPreparation(SequencePreparation):
         self._set_shape(raw.item_shape[1])
         return self
 
+    def make_room(self, raw: Raw) -> Self:
+        """Take sequences as long as these, held out from the fit."""
+        self.longest_ = max(self.longest_, int(_lengths(raw).max()))
+        self._set_shape(raw.item_shape[1])
+        return self
+
     def _set_shape(self, channels: int) -> None:
         self.shape_ = (math.ceil(LEEWAY * self.longest_), channels + 1)
         self.schema_ = replace(self.schema_, item_shape=(self.shape_[0], channels))

@@ -14,22 +14,40 @@ from isthmus.data.ragged import RaggedPreparation
 from isthmus.data.raw import Raw
 from isthmus.data.sequence import SequencePreparation
 from isthmus.data.table import TablePreparation
+from isthmus.data.text import EventPreparation, TextPreparation, TokenPreparation
 from isthmus.data.vector import VectorPreparation
+from isthmus.exceptions import ParameterError
 
-#: The preparations by the kind that they are for.
+#: The preparations of numbers by the kind that they are for.
 PREPARATIONS: dict[str, type[Preparation]] = {
     p.kind: p for p in (VectorPreparation, TablePreparation, ImagePreparation, SequencePreparation)
 }
 
+#: The preparations of rows of tokens.
+TOKENS: dict[str, type[TokenPreparation]] = {p.kind: p for p in (TextPreparation, EventPreparation)}
 
-def preparation_for(raw: Raw, scaling: str = "auto") -> Preparation:
+
+def preparation_for(raw: Raw, scaling: str = "auto", tokenizer: str = "auto") -> Preparation:
     """Make the preparation that data need, not yet fitted.
 
     Parameters
     ----------
     raw : Raw
     scaling : str, default="auto"
+    tokenizer : str, default="auto"
+        Of texts alone.
+
+    Raises
+    ------
+    ParameterError
+        If a tokeniser is named that there is not, or for numbers.
     """
+    if raw.kind in TOKENS:
+        return TOKENS[raw.kind](scaling, tokenizer)
+    if tokenizer != "auto":
+        raise ParameterError(
+            f"tokenizer={tokenizer!r} cuts texts, but {raw.origin} is of kind {raw.kind!r}; leave tokenizer='auto'."
+        )
     if raw.lengths is not None:
         return RaggedPreparation(scaling)
     by_rank = raw.kind == "table" and scaling == "quantile"
@@ -38,7 +56,7 @@ def preparation_for(raw: Raw, scaling: str = "auto") -> Preparation:
 
 def restore_preparation(config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Preparation:
     """Rebuild a fitted preparation from its `config` and `arrays`."""
-    of_kind = PREPARATIONS[config["kind"]]
+    of_kind = (PREPARATIONS | TOKENS)[config["kind"]]
     for special, key in ((MixedPreparation, "coders"), (RaggedPreparation, "longest")):
         of_kind = special if key in config else of_kind
     return of_kind.restore(config, arrays)

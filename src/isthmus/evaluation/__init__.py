@@ -16,6 +16,7 @@ from isthmus.evaluation.quality import psnr, ssim
 from isthmus.evaluation.restored import before_after, hole
 from isthmus.evaluation.sparsity import SparseFigures, Sparsity, sparsity_figures
 from isthmus.evaluation.synthesis import Synthesis, compare_made, synthesis_report
+from isthmus.evaluation.texts import TextComparison
 from isthmus.evaluation.usefulness import Usefulness, usefulness
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "SparseFigures",
     "Sparsity",
     "Synthesis",
+    "TextComparison",
     "Usefulness",
     "advice",
     "before_after",

@@ -10,6 +10,7 @@ import numpy as np
 
 from isthmus.data import as_raw
 from isthmus.evaluation.metrics import CellSums, Measured, measure, ratio
+from isthmus.evaluation.texts import compare_texts
 from isthmus.evaluation.wording import number, percent, plural
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ class Comparison:
         return found
 
 
-def compare(model: Autoencoder, X: Any) -> Comparison:
+def compare(model: Autoencoder, X: Any) -> Any:
     """Set the model beside PCA at the same code size, fitted on the same training rows, on the rows `X`.
 
     Parameters
@@ -193,7 +194,7 @@ def compare(model: Autoencoder, X: Any) -> Comparison:
 
     Returns
     -------
-    Comparison
+    Comparison, or TextComparison for texts and events
 
     Raises
     ------
@@ -211,6 +212,8 @@ def compare(model: Autoencoder, X: Any) -> Comparison:
     75
     """
     raw = as_raw(X, kind=model.kind_)
+    if model.preparation_.vocabulary_:
+        return compare_texts(model, raw)
     return summarise(model, raw, measure(model, raw))
 
 

@@ -14,6 +14,7 @@ from isthmus.data import as_raw
 from isthmus.evaluation.comparison import Comparison, summarise
 from isthmus.evaluation.metrics import Measured, measure
 from isthmus.evaluation.wording import number
+from isthmus.exceptions import ParameterError
 from isthmus.networks import Members
 
 if TYPE_CHECKING:
@@ -103,6 +104,11 @@ def gather(model: Autoencoder, X: Any, *, held_out: bool | None = None, max_poin
     -------
     Evidence
     """
+    if model.preparation_.vocabulary_:
+        raise ParameterError(
+            "Findings are on rows of numbers, but this model is of texts or events; compare() and report() set "
+            "its rows beside what comes back."
+        )
     raw = as_raw(X, kind=model.kind_)
     measured = measure(model, raw)
     positions, comparison, split = _held_out(model, raw, measured, held_out)

@@ -11,6 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from isthmus.data import as_raw
 from isthmus.evaluation import codes as code_plot
 from isthmus.evaluation import figures, pictures, prefixes, sparsity
 from isthmus.evaluation.about import about
@@ -18,7 +19,9 @@ from isthmus.evaluation.comparison import Comparison, Errors
 from isthmus.evaluation.evidence import Evidence, gather
 from isthmus.evaluation.findings import advice, outlying
 from isthmus.evaluation.rendering import render_page
+from isthmus.evaluation.texts import text_report
 from isthmus.evaluation.wording import number, percent, plural
+from isthmus.exceptions import ParameterError
 from isthmus.storage.atomic import write_bytes
 
 if TYPE_CHECKING:
@@ -127,6 +130,10 @@ def report(
     ...     page.name
     'report.html'
     """
+    if model.preparation_.vocabulary_:
+        if color is not None:
+            raise ParameterError("color= colours the codes, which the page of texts does not draw; leave it out.")
+        return text_report(model, as_raw(X, kind=model.kind_), path, title, held_out, model_path)
     seen = gather(model, X, held_out=held_out, max_points=max_points)
     page = render(seen, color=color, title=title, model_path=model_path)
     write_bytes(path, page.encode("utf-8"))

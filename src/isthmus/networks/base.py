@@ -37,6 +37,8 @@ class Layout:
         Whether the last channel of a sequence is 1 as long as it lasts, and 0 after that.
     options : mapping
         What a person chose of what a family of networks leaves open, by name.
+    vocabulary : int
+        Number of ids, where a row is one of tokens; 0 where its values are numbers.
     """
 
     shape: tuple[int, ...]
@@ -49,6 +51,7 @@ class Layout:
     zero_start: bool = True
     ends: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    vocabulary: int = 0
 
     @property
     def size(self) -> int:
@@ -193,11 +196,13 @@ class Network(nn.Module):
     def decode(self, z: Tensor, x: Tensor | None = None, progress: Tensor | None = None) -> Tensor:
         """Decode codes of shape (n, latent_dim) to (n, *shape).
 
-        In training, a decoder that looks at them is shown the rows that it is to make, and the share of the training
-        that is over.
+        In training a decoder that `looks` is shown the rows that it is to make, and the share of the training that is
+        over; there may be several codes of each row.
         """
-        shown = x is not None and getattr(self.decoder, "looks", False)
-        x_hat = self.decoder(z, x, progress) if shown else self.decoder(z)
+        if x is not None and getattr(self.decoder, "looks", False):
+            x_hat = self.decoder(z, x.repeat(len(z) // len(x), *[1] * (x.ndim - 1)), progress)
+        else:
+            x_hat = self.decoder(z)
         if self.linear is not None:
             x_hat = x_hat + self.linear.decode(z)
         return x_hat if self.output_activation is None else self.output_activation(x_hat)

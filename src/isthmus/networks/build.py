@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from isthmus.exceptions import ParameterError
-from isthmus.networks import conv, dense, recurrent
+from isthmus.networks import conv, dense, recurrent, text, text_recurrent
 from isthmus.networks.activations import activation
 from isthmus.networks.base import Layout, LinearPath, Network
 from isthmus.words import nearest, read_arguments, split
@@ -45,43 +45,53 @@ class Family:
 
 _DENSE = Family(dense.build, dense.default_hidden, 3e-3)
 
+#: What stands for the number of axes where items are rows of tokens.
+TOKENS = 0
 #: By name, then by the number of axes of one item: 1 for rows, 2 for sequences (time, channels), 3 for pictures.
 FAMILIES: dict[str, dict[int, Family]] = {
     "dense": {1: _DENSE, 2: _DENSE, 3: _DENSE},
     "conv": {
+        TOKENS: Family(text.build_text, text.default_hidden, 4e-3, 0.25),
         2: Family(conv.build_sequence, conv.default_hidden_sequence, 4e-3, 0.5),
         3: Family(conv.build_image, conv.default_hidden_image, 4e-3, 0.5),
     },
-    "lstm": {2: Family(recurrent.build_lstm, recurrent.default_hidden, 3e-3, options=recurrent.OPTIONS)},
-    "gru": {2: Family(recurrent.build_gru, recurrent.default_hidden, 3e-3, options=recurrent.OPTIONS)},
+    "lstm": {
+        TOKENS: Family(text_recurrent.build_lstm, text_recurrent.default_hidden, 3e-3),
+        2: Family(recurrent.build_lstm, recurrent.default_hidden, 3e-3, options=recurrent.OPTIONS),
+    },
+    "gru": {
+        TOKENS: Family(text_recurrent.build_gru, text_recurrent.default_hidden, 3e-3),
+        2: Family(recurrent.build_gru, recurrent.default_hidden, 3e-3, options=recurrent.OPTIONS),
+    },
 }
 
 #: What `network="auto"` means.
-DEFAULTS = {1: "dense", 2: "conv", 3: "conv"}
+DEFAULTS = {TOKENS: "conv", 1: "dense", 2: "conv", 3: "conv"}
 
 
-def find_family(network: str, shape: Shape) -> tuple[str, Family]:
-    """Find the family called `network` for items of a shape; "auto" goes by the shape.
+def find_family(network: str, shape: Shape, vocabulary: int = 0) -> tuple[str, Family]:
+    """Find the family called `network` for items of a shape, or rows of tokens; "auto" goes by what they are.
 
     Raises
     ------
     ParameterError
         If there is no such network, or it does not take such items.
     """
-    name = DEFAULTS[len(shape)] if network == "auto" else network
+    axes = TOKENS if vocabulary else len(shape)
+    name = DEFAULTS[axes] if network == "auto" else network
     if name not in FAMILIES:
         raise ParameterError(
             f"network={network!r} is not known; choose one of 'auto', {', '.join(map(repr, FAMILIES))}, or give a pair "
             "(encoder, decoder) of nn.Modules."
         )
-    if len(shape) not in FAMILIES[name]:
-        fitting = [repr(other) for other, by_axes in FAMILIES.items() if len(shape) in by_axes]
-        what = {1: "rows of numbers", 2: "sequences", 3: "pictures"}[len(shape)]
+    if axes not in FAMILIES[name]:
+        fitting = [repr(other) for other, by_axes in FAMILIES.items() if axes in by_axes]
+        what = {TOKENS: "rows of tokens", 1: "rows of numbers", 2: "sequences", 3: "pictures"}[axes]
         raise ParameterError(f"network={network!r} does not take {what}; for these choose {' or '.join(fitting)}.")
-    return name, FAMILIES[name][len(shape)]
+    return name, FAMILIES[name][axes]
 
 
-def choose_family(network: str, shape: Shape) -> tuple[str, Family, dict[str, Any]]:
+def choose_family(network: str, shape: Shape, vocabulary: int = 0) -> tuple[str, Family, dict[str, Any]]:
     """Find the family that a word names, and read the options behind it: "gru(bidirectional=true)".
 
     Raises
@@ -107,7 +117,7 @@ def choose_family(network: str, shape: Shape) -> tuple[str, Family, dict[str, An
             f"network={network!r:.80} cannot be read ({error}); expected a name, such as 'gru', or one with options, "
             "such as 'gru(bidirectional=true)'."
         ) from error
-    name, family = find_family(call.name, shape)
+    name, family = find_family(call.name, shape, vocabulary)
     for option, value in options.items():
         if option not in family.options:
             known = f"it has {', '.join(family.options)}" if family.options else "it has none"

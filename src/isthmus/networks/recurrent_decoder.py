@@ -86,8 +86,6 @@ class Decoder(nn.Module):
         elif x is None:
             made = self._one_by_one(told)
         else:
-            if len(z) > len(x):  # several codes of each
-                x = x.repeat(len(z) // len(x), 1, 1)
             made = self._forced(told, x[:, :time], progress)
         # What comes after all have ended is zero, as is padding.
         return made if time == self.time else nn.functional.pad(made, (0, 0, 0, self.time - time))

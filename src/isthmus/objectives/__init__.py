@@ -13,6 +13,8 @@ from isthmus.objectives.quantised import VectorQuantised
 from isthmus.objectives.reconstruction import LOSSES, Loss, make_loss
 from isthmus.objectives.registry import OBJECTIVES, describe, rebuild, resolve
 from isthmus.objectives.sparse import Sparse
+from isthmus.objectives.teacher import TeacherForcing
+from isthmus.objectives.tokens import Tokens
 from isthmus.objectives.variational import Variational
 from isthmus.objectives.wasserstein import Wasserstein
 
@@ -33,7 +35,9 @@ __all__ = [
     "Ordered",
     "Rival",
     "Sparse",
+    "TeacherForcing",
     "Terms",
+    "Tokens",
     "Variational",
     "VectorQuantised",
     "Wasserstein",

@@ -26,8 +26,8 @@ class Coder(Protocol):
         """Rows (n, *shape) to (n, code_dim)."""
         ...
 
-    def decode(self, z: Tensor) -> Tensor:
-        """Codes (n, latent_dim) to outputs (n, *shape), before the loss's link."""
+    def decode(self, z: Tensor, x: Tensor | None = None) -> Tensor:
+        """Codes (n, latent_dim) to outputs (n, *shape), before the loss's link; `x` is what a decoder is told."""
         ...
 
 
@@ -106,6 +106,10 @@ class Objective(BaseEstimator):
     #: Objectives of the same list that the code has passed when it comes to this one.
     earlier: Sequence[Objective] = ()
 
+    #: Whether rows of tokens can be taken; not where the places of an objective reckon with them as numbers.
+    takes_tokens = True
+    #: Whether rows of numbers can be taken.
+    takes_numbers = True
     #: Whether a linear path started at PCA suits the codes; without, `linear_path="auto"` means none.
     linear_path = True
     #: Places of values in a prepared row that are not encoded but follow the code as they are.
@@ -192,6 +196,10 @@ class Objective(BaseEstimator):
         """
         return self.encode(h), {}
 
+    def feed(self, x: Tensor, z: Tensor, generator: torch.Generator) -> Tensor:
+        """Give what a decoder that writes token by token is told, in training, of the rows that `z` are codes of."""
+        return x
+
     def reconstruction(self, batch: Batch) -> Tensor:
         """Reconstruction loss of the batch: a scalar. In a list, that of the first objective that overrides it."""
         return batch.loss(batch.output, batch.x, batch.mask)
@@ -232,7 +240,7 @@ class Objective(BaseEstimator):
 
     def is_plain(self) -> bool:
         """Whether nothing is added: only then is PCA, the starting point, a candidate for the best weights."""
-        places = ("code_dim", "make", "filling", "hide", "corrupt", "code", "reconstruction", "terms", "encode")
+        places = ("code_dim", "make", "filling", "hide", "corrupt", "code", "feed", "reconstruction", "terms", "encode")
         return not self.overrides(*places)
 
 

@@ -22,6 +22,7 @@ SUITS: dict[str, str] = {
     "Wasserstein": "Codes are to follow a prior, without a discriminator and with sharper rows than a variational one.",
     "VectorQuantised": "Codes are to be whole numbers: tokens, compression, clusters (VQ-VAE).",
     "Ordered": "The size of the code is to be chosen after the fit: any prefix of the code is a code (nested dropout).",
+    "TeacherForcing": "Texts are written by a recurrent network, and its code must not be left empty (word dropout).",
     "Neighbours": "Rows are to be found by what they are like: near rows get near codes (parametric t-SNE).",
 }
 

@@ -119,6 +119,11 @@ class Chain(Objective):
             self._join(terms, given[1])
         return h, terms
 
+    def feed(self, x: Tensor, z: Tensor, generator: torch.Generator) -> Tensor:
+        for objective in self.objectives:
+            x = objective.feed(x, z, generator)
+        return x
+
     def reconstruction(self, batch: Batch) -> Tensor:
         own = [objective for objective in self.objectives if objective.overrides("reconstruction")]
         return own[0].reconstruction(batch) if own else super().reconstruction(batch)

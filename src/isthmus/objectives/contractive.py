@@ -65,6 +65,8 @@ class Contractive(Objective):
     3
     """
 
+    takes_tokens = False
+
     def __init__(self, weight: float = 0.1, probes: int = 1):
         self.weight = weight
         self.probes = probes

@@ -12,6 +12,7 @@ from isthmus.exceptions import ParameterError
 from isthmus.objectives.base import Objective
 from isthmus.objectives.checks import LARGEST, is_number, refuse
 from isthmus.objectives.reconstruction import Loss
+from isthmus.objectives.tokens import END, PADDING, UNKNOWN
 
 #: Rows, the mask of their observed cells, the level, a generator and the column of each value to corrupted rows.
 Corruption = Callable[[Tensor, Tensor | None, float | Tensor, torch.Generator, Tensor | None], Tensor]
@@ -62,12 +63,28 @@ def _swap(
     return torch.where(chosen, x.gather(0, other), x)
 
 
+def _unknown(
+    x: Tensor, mask: Tensor | None, level: float | Tensor, generator: torch.Generator, columns: Tensor | None
+) -> Tensor:
+    return x.masked_fill((_drawn(torch.rand, x, generator) < level) & (x > END), UNKNOWN)
+
+
+def _delete(
+    x: Tensor, mask: Tensor | None, level: float | Tensor, generator: torch.Generator, columns: Tensor | None
+) -> Tensor:
+    gone = (_drawn(torch.rand, x, generator) < level) & (x > END)
+    # Those that stay move up, in their order.
+    return x.masked_fill(gone, PADDING).gather(1, gone.to(torch.uint8).argsort(dim=1, stable=True))
+
+
 NOISES: dict[str, Corruption] = {
     "gaussian": _gaussian,
     "mask": _mask,
     "salt_pepper": _salt_pepper,
     "swap": _swap,
 }
+#: Noises of rows of tokens, whose ids are no numbers.
+OF_TOKENS: dict[str, Corruption] = {"mask": _unknown, "delete": _delete}
 #: Noises whose level is a standard deviation, not a share.
 UNBOUNDED = ("gaussian",)
 
@@ -79,11 +96,13 @@ class Denoising(Objective):
 
     Parameters
     ----------
-    noise : {"gaussian", "mask", "salt_pepper", "swap"} or callable, default="gaussian"
+    noise : {"gaussian", "mask", "salt_pepper", "swap", "delete"} or callable, default="gaussian"
         "gaussian" adds normal noise of standard deviation `level`, in prepared units. "mask" sets a share `level` of
         the values to 0, which is the mean of a standardised column. "salt_pepper" sets them to the least or the largest
         value that their column has in the batch, "swap" to the value of a row of the batch drawn for each. Of a table
         with categories "mask" and "swap" take whole columns.
+        Of texts and events "mask" makes a share of the tokens unknown, and "delete" takes it out, so that the rest
+        moves up (0.6 in TSDAE, Wang et al., 2021); no other noise is for them, and "delete" for nothing else.
         A callable (x, generator) gives the corrupted batch: x is a copy of the prepared batch, a Tensor of shape
         (n, *shape), the generator is the torch.Generator to draw from, and the result has the shape, dtype and device
         of x; `level` is not used. A model with a callable has to be given its objective again by `load`.
@@ -99,7 +118,9 @@ class Denoising(Objective):
     References
     ----------
     P. Vincent, H. Larochelle, Y. Bengio, P.-A. Manzagol, "Extracting and composing robust features with denoising
-    autoencoders", ICML 2008. P. Vincent et al., "Stacked denoising autoencoders", JMLR 11, 2010.
+    autoencoders", ICML 2008. P. Vincent et al., "Stacked denoising autoencoders", JMLR 11, 2010. K. Wang, N. Reimers,
+    I. Gurevych, "TSDAE: using transformer-based sequential denoising auto-encoder for unsupervised sentence embedding
+    learning", Findings of EMNLP 2021.
 
     Examples
     --------
@@ -122,12 +143,15 @@ class Denoising(Objective):
 
     def meet(self, loss: Loss, names: Sequence[str] | None) -> None:
         self._columns = loss.columns
+        self._noises = OF_TOKENS if loss.vocabulary else NOISES
 
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
         if callable(self.noise):
             return
-        if not isinstance(self.noise, str) or self.noise not in NOISES:
-            raise refuse(self, "noise", f"one of {', '.join(map(repr, NOISES))}, or a callable (x, generator)")
+        known = getattr(self, "_noises", NOISES)
+        if not isinstance(self.noise, str) or self.noise not in known:
+            of = "for rows of tokens one" if known is OF_TOKENS else "one"
+            raise refuse(self, "noise", f"{of} of {', '.join(map(repr, known))}, or a callable (x, generator)")
         most, what = LARGEST, f"a number from 0 to {LARGEST:g}"
         if self.noise not in UNBOUNDED:
             most, what = 1, f"a share from 0 to 1 for noise={self.noise!r}"
@@ -138,7 +162,8 @@ class Denoising(Objective):
         if callable(self.noise):
             seen = self._own(self.noise, x, generator)
         else:
-            seen = NOISES[self.noise](x, mask, self._level(x, generator), generator, getattr(self, "_columns", None))
+            known = getattr(self, "_noises", NOISES)
+            seen = known[self.noise](x, mask, self._level(x, generator), generator, getattr(self, "_columns", None))
         return seen if mask is None else torch.where(mask, seen, x)
 
     def _level(self, x: Tensor, generator: torch.Generator) -> float | Tensor:

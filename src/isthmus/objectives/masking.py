@@ -57,6 +57,8 @@ class Masking(Objective):
     (torch.Size([1000, 4]), 0.8)
     """
 
+    takes_tokens = False
+
     def __init__(self, rate: str | float | Sequence[float] = AUTO):
         self.rate = rate
 

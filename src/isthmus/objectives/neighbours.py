@@ -65,6 +65,8 @@ class Neighbours(Objective):
     3
     """
 
+    takes_tokens = False
+
     def __init__(self, weight: float = 1.0, neighbours: int = 5, compare: str = AUTO):
         self.weight = weight
         self.neighbours = neighbours

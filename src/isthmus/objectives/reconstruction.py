@@ -24,6 +24,8 @@ class Loss(ABC):
     per_value = 1.0
     #: Whether the prepared values must be counts, or other values from 0 on, as they are.
     counts = False
+    #: Number of ids that a value can be; 0 where values are numbers.
+    vocabulary = 0
 
     @abstractmethod
     def cells(self, output: Tensor, x: Tensor) -> Tensor:
@@ -32,6 +34,14 @@ class Loss(ABC):
     def link(self, output: Tensor) -> Tensor:
         """Value in prepared units that the network's output stands for."""
         return output
+
+    def distance(self, value: Tensor, x: Tensor) -> Tensor:
+        """How far off values in prepared units are: what `score` and the comparison with PCA add up."""
+        return (value - x).square()
+
+    def spread(self, x: Tensor, mean: Tensor) -> Tensor:
+        """How far off the mean row is: what a score of 0 stands for."""
+        return self.distance(mean.to(x).reshape(x.shape[1:]).expand_as(x), x)
 
     def linear_start(self, mean: Tensor) -> tuple[Tensor | float, Tensor]:
         """Slope of the inverse of the link where the linear path starts, and the output for the mean row."""

@@ -18,6 +18,7 @@ from isthmus.objectives.neighbours import Neighbours
 from isthmus.objectives.ordered import Ordered
 from isthmus.objectives.quantised import VectorQuantised
 from isthmus.objectives.sparse import Sparse
+from isthmus.objectives.teacher import TeacherForcing
 from isthmus.objectives.variational import Variational
 from isthmus.objectives.wasserstein import Wasserstein
 from isthmus.objectives.words import parse
@@ -27,6 +28,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     for kind in (
         *(Denoising, Masking, Sparse, Contractive, Variational),
         *(Adversarial, Wasserstein, VectorQuantised, Ordered, Neighbours),
+        TeacherForcing,
     )
 }
 

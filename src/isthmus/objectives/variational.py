@@ -355,7 +355,7 @@ class Variational(Objective):
         In nats, but for constants where `spread` is None.
         """
         outputs = output.unflatten(0, (-1, len(x)))
-        cells = loss.cells(outputs, x.expand_as(outputs))
+        cells = loss.cells(outputs, x.expand(len(outputs), *x.shape))
         if self.spread is not None:
             cells = self._in_nats(cells)
         seen = self._untold(x, mask)

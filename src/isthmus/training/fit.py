@@ -14,24 +14,26 @@ import torch
 from sklearn.base import clone
 from torch import Tensor, nn
 
-from isthmus.data import Preparation, Raw, Rows, preparation_for
-from isthmus.data.moments import only_zeros_and_ones
+from isthmus.data import Preparation, Raw, Rows
+from isthmus.data.registry import TOKENS
+from isthmus.data.rows_of_tokens import as_bytes
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Members, Network, choose_family, find_family
-from isthmus.objectives import Chain, Columns, Loss, Objective, resolve
+from isthmus.objectives import Chain, Loss, Objective, resolve
+from isthmus.training import tokens
 from isthmus.training.devices import choose_device, choose_precision
 from isthmus.training.inference import Inference
 from isthmus.training.pca import BUDGET, PrincipalComponents, principal_components
 from isthmus.training.plan import Plan, make_plan
+from isthmus.training.preparing import prepare
 from isthmus.training.setup import (
     OWN,
     Architecture,
     begin,
     check_own_pair,
-    loss_for,
-    start_at_counts,
     start_at_pca,
     start_objective,
+    start_output,
 )
 from isthmus.training.split import SubsetRows, evenly
 from isthmus.training.state import TrainingState
@@ -61,9 +63,8 @@ class Model:
     architecture : Architecture
     network : Network or Members
     pca : PrincipalComponents
-        Of the same size as the code, on the same rows.
-    device : torch.device
-    precision : str
+        Of the same size, on the same rows.
+    device, precision : torch.device, str
     """
 
     preparation: Preparation
@@ -80,7 +81,7 @@ class Model:
         """Learning rate that suits the network at a batch of 128, and its share of the usual number of steps."""
         if self.architecture.network == OWN:
             return OWN_RATE, 1.0
-        family = find_family(self.architecture.network, self.architecture.shape)[1]
+        family = find_family(self.architecture.network, self.architecture.shape, self.architecture.vocabulary)[1]
         return family.learning_rate, family.steps
 
     @property
@@ -143,11 +144,14 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
     device = choose_device(params["device"])
     precision = choose_precision(params["precision"], device)
     dtype = torch.float64 if precision == "float64" else torch.float32
-    loss, preparation = _prepare(params, raw, train)
+    loss, preparation = (tokens.prepare if raw.kind in TOKENS else prepare)(params, raw, train)
     rows = preparation.rows(raw, dtype).to(device)
     learnt = rows if train is None else SubsetRows(rows, train)
     wanted = params["latent_dim"]
-    if wanted == "auto":
+    if loss.vocabulary:
+        latent_dim = tokens.automatic_size(preparation) if wanted == "auto" else int(wanted)
+        pca = tokens.principal_components(learnt, latent_dim, seed)
+    elif wanted == "auto":
         pca = _components(learnt, AUTO_LARGEST, seed)
         latent_dim = min(AUTO_LARGEST, pca.smallest_size(AUTO_SHARE))
     else:
@@ -162,8 +166,8 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
         pca = _components(learnt, latent_dim, seed, _pca_budget(params, architecture, network, len(learnt)))
     pca = pca.first(latent_dim)
     start_at_pca(network, pca, loss)
-    if loss.counts and architecture.network != OWN:
-        start_at_counts(network, pca.mean)
+    if architecture.network != OWN:
+        start_output(network, pca, loss)
     start_objective(network, objective, learnt, seed)
     return Model(preparation, objective, loss, architecture, network, pca, device, precision), rows
 
@@ -184,60 +188,6 @@ def _pca_budget(
     return min(BUDGET, PCA_SHARE * training)
 
 
-def _prepare(params: Mapping[str, Any], raw: Raw, train: np.ndarray | None) -> tuple[Loss, Preparation]:
-    """Choose the loss and fit the preparation; the two must agree on the range of the values."""
-    scaling, name = params["scaling"], params["loss"]
-    if name == "bce" and scaling in ("standard", "quantile"):
-        raise ParameterError(
-            f"loss='bce' needs values between 0 and 1, but scaling={scaling!r} gives others; set scaling='minmax'."
-        )
-    if name == "poisson":
-        scaling = _scaling_of_counts(raw, scaling)
-    learnt = raw
-    if train is not None:
-        # Messages name rows of all that was given, so that all of it is checked first.
-        preparation_for(raw, scaling).refuse_infinite(raw)
-        learnt = raw.take(train)
-    preparation = preparation_for(raw, scaling).fit(learnt)
-    if preparation.heads_:
-        if name not in ("auto", "mse", "mae", "huber"):
-            raise ParameterError(
-                f"loss={name!r} cannot be used with {raw.origin}, whose columns are not all numbers; leave "
-                "loss='auto', which has one likelihood a column."
-            )
-        return loss_for(Columns.name if name == "auto" else name, preparation), preparation
-    binary = preparation.binary_ and (train is None or only_zeros_and_ones(raw.values))
-    if scaling == "auto" and preparation.binary_ and not binary:
-        preparation = preparation_for(raw, "standard").fit(learnt)
-    if name == "bce" and scaling == "auto" and not binary:
-        preparation = preparation_for(raw, "minmax").fit(learnt)
-    if name == "bce" and scaling == "none":
-        _refuse_outside_unit_interval(raw)
-    automatic = "bce" if binary else "mse"
-    return loss_for(automatic if name == "auto" else name, preparation), preparation
-
-
-def _scaling_of_counts(raw: Raw, scaling: str) -> str:
-    values = raw.values.data if raw.is_sparse else raw.values
-    least = float(np.nanmin(values)) if np.size(values) and not np.isnan(values).all() else 0.0
-    if scaling not in ("auto", "none") or least < 0:
-        what = f"has values down to {least:g}" if least < 0 else f"is scaled, scaling={scaling!r}"
-        raise ParameterError(
-            f"loss='poisson' needs counts, from 0 on and as they are, but {raw.origin} {what}; leave scaling='auto', "
-            "or set loss='mse'."
-        )
-    return "none"
-
-
-def _refuse_outside_unit_interval(raw: Raw) -> None:
-    values = raw.values.data if raw.is_sparse else raw.values
-    if len(values) and (np.nanmin(values) < 0 or np.nanmax(values) > 1):
-        raise ParameterError(
-            f"loss='bce' with scaling='none' needs values between 0 and 1, but {raw.origin} has values from "
-            f"{np.nanmin(values):g} to {np.nanmax(values):g}; set scaling='minmax', or loss='mse'."
-        )
-
-
 def _choose_architecture(
     params: Mapping[str, Any], rows: Rows, latent_dim: int, objective: Objective, loss: Loss, preparation: Preparation
 ) -> Architecture:
@@ -245,7 +195,7 @@ def _choose_architecture(
     own, name = not isinstance(params["network"], str), OWN
     hidden, options = (), {}
     if not own:
-        name, family, options = choose_family(params["network"], shape)
+        name, family, options = choose_family(params["network"], shape, loss.vocabulary)
         if isinstance(params["hidden"], str):
             hidden = family.default_hidden(shape, latent_dim, len(rows))
         else:
@@ -255,7 +205,8 @@ def _choose_architecture(
             f"code_activation={params['code_activation']!r} cannot be used with {objective!r}: it would bend the "
             "variances of the code as well. Leave code_activation='linear'."
         )
-    plain = params["code_activation"] == "linear" and params["output_activation"] == "linear" and not loss.counts
+    bent = loss.counts or loss.vocabulary
+    plain = params["code_activation"] == "linear" and params["output_activation"] == "linear" and not bent
     linear_path, forced = params["linear_path"], bool(options.get("teacher_forcing"))
     if linear_path == "auto":
         linear_path = (
@@ -267,8 +218,8 @@ def _choose_architecture(
         )
     elif linear_path and not plain:
         raise ParameterError(
-            "linear_path=True needs code_activation='linear' and output_activation='linear', and another loss than "
-            "'poisson': these would bend the linear path. Leave linear_path='auto', or drop what bends."
+            "linear_path=True needs code_activation='linear' and output_activation='linear', numbers, and another loss "
+            "than 'poisson': these would bend the linear path. Leave linear_path='auto', or drop what bends."
         )
     elif linear_path and forced:
         raise ParameterError("linear_path=True goes with no teacher_forcing. Leave linear_path='auto'.")
@@ -291,6 +242,7 @@ def _choose_architecture(
         linear_path=bool(linear_path),
         members=int(params["members"]),
         counts=loss.counts and not own,
+        vocabulary=loss.vocabulary,
         ends=preparation.ends_,
         options=options,
     )
@@ -298,7 +250,7 @@ def _choose_architecture(
 
 def return_to_pca(model: Model, params: Mapping[str, Any], raw: Raw, seed: int) -> None:
     """Make the model the PCA of all rows: nothing beat its start, so no row need be held out any more."""
-    loss, preparation = _prepare(params, raw, None)
+    loss, preparation = prepare(params, raw, None)
     if loss.name == model.loss.name and preparation.shape_ == model.preparation.shape_:
         model.preparation = preparation
     rows = model.preparation.rows(raw, model.dtype).to(model.device)
@@ -331,8 +283,8 @@ def beside_pca(model: Model, rows: Rows, split: str) -> dict[str, Any]:
     for index in chosen.split(1024):
         batch = rows.take(index)
         seen = torch.ones_like(batch.x) if batch.mask is None else batch.mask.to(batch.x)
-        ours += float(((inference.decode(inference.encode(batch)) - batch.x).square() * seen).sum())
-        theirs += float(((model.pca.reconstruct(batch.x) - batch.x).square() * seen).sum())
+        ours += float((model.loss.distance(inference.decode(inference.encode(batch)), batch.x) * seen).sum())
+        theirs += float((model.loss.distance(model.pca.reconstruct(batch.x), batch.x) * seen).sum())
         cells += float((seen if firsts is None else seen[:, firsts]).sum())
     cells = max(cells, 1.0)
     ratio = ours / theirs if theirs > 0 else (1.0 if ours == 0 else float("inf"))
@@ -359,7 +311,7 @@ def gradients_of(state: TrainingState) -> dict[str, list[float]]:
 
 
 def fingerprint(params: Mapping[str, Any], raw: Raw, held: Raw | None, seed: int) -> dict[str, Any]:
-    """What a run is: its parameters and its data, so that a checkpoint is taken up by the same run alone."""
+    """What a run is: its parameters and data, so that a checkpoint is taken up by the same run alone."""
     left_out = {"callbacks", "verbose", "checkpoint", "checkpoint_every", "warm_start", "random_state"}
     shown = {name: _shown(value) for name, value in params.items() if name not in left_out}
     return {
@@ -373,7 +325,7 @@ def fingerprint(params: Mapping[str, Any], raw: Raw, held: Raw | None, seed: int
 
 def digest(raw: Raw) -> str:
     """Hash of the values and their shape."""
-    values: Any = raw.values
+    values: Any = as_bytes(raw.values) if raw.kind in TOKENS else raw.values
     parts = (values.data, values.indices, values.indptr) if raw.is_sparse else (values,)
     found = hashlib.blake2b(f"{raw.kind} {values.shape} {values.dtype}".encode(), digest_size=16)
     for part in parts:

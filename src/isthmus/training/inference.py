@@ -13,7 +13,8 @@ from torch import Tensor
 
 from isthmus.data import Preparation, Prepared, Raw
 from isthmus.networks import Members, Network, each_of
-from isthmus.objectives import Loss, Objective
+from isthmus.objectives import Loss, Objective, Tokens
+from isthmus.training.decoding import Decoding
 from isthmus.training.threads import threads_for, work_per_row
 
 #: Values of a block of rows at the widest layer: enough to keep the processor busy, few enough for its cache.
@@ -85,13 +86,22 @@ class Inference:
             return self.objective.bind(network).encode(network.encode(prepared.x, prepared.mask))
 
     @torch.no_grad()
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, decoding: Decoding | None = None) -> Tensor:
         """Prepared values of codes: (n, *shape)."""
+        if decoding is not None:
+            return self._write(z, decoding)
         x = self.loss.link(self.outputs_of(z))
         if self.objective.given:
             # Known exactly, and the last units of the code.
             x[:, self.objective.given] = z[:, -len(self.objective.given) :].to(x)
         return x
+
+    def _write(self, z: Tensor, decoding: Decoding) -> Tensor:
+        """Write rows of tokens in another way than the likeliest at each step: (n, time)."""
+        assert isinstance(self.loss, Tokens)
+        network = self.network(z.dtype)
+        decoder = (network.chosen if isinstance(network, Members) else network).decoder
+        return decoding.write(decoder, z, self.preparation.shape_[0], self.loss.first).to(z.dtype)
 
     @torch.no_grad()
     def outputs_of(self, z: Tensor) -> Tensor:
@@ -100,18 +110,22 @@ class Inference:
             return self.network(z.dtype).decode(z)
 
     @torch.no_grad()
-    def outputs(self, prepared: Prepared) -> list[Tensor]:
-        """What each network makes of prepared rows, before the loss's link: K Tensors of shape (n, *shape)."""
+    def outputs(self, prepared: Prepared, told: bool = False) -> list[Tensor]:
+        """What each network makes of prepared rows, before the loss's link: K Tensors of shape (n, *shape).
+
+        A decoder that goes from token to token is `told` those that came before, or else goes by its own.
+        """
+        x = prepared.x if told else None
         with threads_for(len(prepared) * self._work):
             return [
-                network.decode(self.objective.bind(network).encode(network.encode(prepared.x, prepared.mask)))
+                network.decode(self.objective.bind(network).encode(network.encode(prepared.x, prepared.mask)), x)
                 for network in each_of(self.network(prepared.x.dtype))
             ]
 
     @torch.no_grad()
     def cell_losses(self, prepared: Prepared) -> Tensor:
         """Loss of each cell by each network, NaN where missing: (K, n, *shape)."""
-        cells = torch.stack([self.loss.cells(output, prepared.x) for output in self.outputs(prepared)])
+        cells = torch.stack([self.loss.cells(output, prepared.x) for output in self.outputs(prepared, told=True)])
         return cells if prepared.mask is None else cells.masked_fill(~prepared.mask, torch.nan)
 
     def member_codes(self, raw: Raw) -> list[np.ndarray]:
@@ -136,7 +150,9 @@ class Inference:
             blocks = [csr_matrix(self.encode(prepared).cpu().numpy()) for _, prepared in self.blocks(raw)]
         return vstack(blocks, format="csr")
 
-    def values(self, codes: Any, rng: np.random.Generator | None = None) -> np.ndarray:
+    def values(
+        self, codes: Any, rng: np.random.Generator | None = None, decoding: Decoding | None = None
+    ) -> np.ndarray:
         """Rows in the person's units from codes, an ndarray or a csr matrix of shape (n, latent_dim).
 
         With `rng` categories are drawn by their chances, else each is the likeliest.
@@ -146,14 +162,16 @@ class Inference:
         for start in range(0, codes.shape[0], rows):
             part = codes[start : start + rows]
             z = torch.as_tensor(part.toarray() if issparse(part) else part, dtype=dtype, device=self.device)
-            parts.append(self.preparation.inverse(self.decode(z).cpu().numpy(), rng))
+            parts.append(self.preparation.inverse(self.decode(z, decoding).cpu().numpy(), rng))
         return np.concatenate(parts)
 
-    def reconstruct(self, raw: Raw) -> np.ndarray:
+    def reconstruct(self, raw: Raw, decoding: Decoding | None = None) -> np.ndarray:
         """Rows in the person's units, after the code and back."""
         return np.concatenate(
             [
-                self.preparation.inverse(self.preparation.keep_form(self.decode(self.encode(p)), p).cpu().numpy())
+                self.preparation.inverse(
+                    self.preparation.keep_form(self.decode(self.encode(p), decoding), p).cpu().numpy()
+                )
                 for _, p in self.blocks(raw)
             ]
         )

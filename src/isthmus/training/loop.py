@@ -14,7 +14,7 @@ from torch import Tensor
 
 from isthmus.data import Rows
 from isthmus.exceptions import TrainingError
-from isthmus.training.bucketing import deal, lengths_of
+from isthmus.training.bucketing import Dealer, lengths_of
 from isthmus.training.callbacks import Callback
 from isthmus.training.checkpoints import Checkpoints
 from isthmus.training.drawing import seeded
@@ -88,7 +88,7 @@ class Loop:
         self.draws = draws or checkpoints is not None
         on_cpu = state.weights.values.device.type == "cpu"
         self.block = CHECK_EVERY if on_cpu else plan.steps_per_epoch
-        self.lengths = lengths_of(train)
+        self.deal = Dealer(plan.steps_per_epoch, lengths_of(train))
         self.sample = draw_sample(len(train), len(self.single), plan.seed, state.weights.values)
 
     @property
@@ -222,7 +222,7 @@ class Loop:
         """
         plan, state = self.plan, self.state
         order = torch.randperm(len(self.train), generator=state.generator).to(state.weights.values.device)
-        batches = deal(order, plan.steps_per_epoch, self.lengths, state.generator)
+        batches = self.deal(order, state.generator)
         totals: dict[str, Tensor] = {}
         kept = 0
         self._norms: dict[str, float] = {}

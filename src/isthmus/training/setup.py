@@ -9,14 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isthmus.data import Preparation, Prepared, Rows
+from isthmus.data import Preparation, Prepared, Rows, TokenPreparation
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Layout, LinearPath, Members, Network, assemble, each_of, find_family
 from isthmus.networks.activations import LogOfCounts
-from isthmus.objectives import Columns, Loss, Objective, make_loss
+from isthmus.objectives import Columns, Loss, Objective, Tokens, each_objective, make_loss
 from isthmus.training.drawing import seeded
 from isthmus.training.pca import PrincipalComponents
 from isthmus.training.split import evenly
+from isthmus.training.tokens import TokenComponents
 
 OWN = "own"
 #: Least mean of a count that the output starts at.
@@ -39,6 +40,8 @@ class Architecture:
         Whether the last channel of a sequence says where it ends.
     options : dict
         Of the family of networks, by name.
+    vocabulary : int
+        Number of ids, where rows are ones of tokens; else 0.
     """
 
     network: str
@@ -56,6 +59,7 @@ class Architecture:
     counts: bool = False
     ends: bool = False
     options: dict[str, Any] = field(default_factory=dict)
+    vocabulary: int = 0
 
     def config(self) -> dict[str, Any]:
         """Return the fields, JSON-able."""
@@ -100,6 +104,7 @@ class Architecture:
             zero_start=self.linear_path,
             ends=self.ends,
             options=self.options,
+            vocabulary=self.vocabulary,
         )
         if self.network == OWN:
             if pair is None:
@@ -109,7 +114,7 @@ class Architecture:
             pair = copy.deepcopy(pair)
         else:
             try:
-                pair = find_family(self.network, self.shape)[1].build(layout)
+                pair = find_family(self.network, self.shape, self.vocabulary)[1].build(layout)
             except RuntimeError as error:
                 raise ParameterError(
                     f"A network of hidden={self.hidden} and latent_dim={self.latent_dim} for items of shape "
@@ -132,6 +137,14 @@ def _start_anew(module: nn.Module) -> None:
     reset = getattr(module, "reset_parameters", None)
     if callable(reset):
         reset()
+
+
+def start_output(network: Network | Members, pca: PrincipalComponents, loss: Loss) -> None:
+    """Start the output at what is true of all rows: means of counts, or how often each token comes."""
+    if loss.counts:
+        start_at_counts(network, pca.mean)
+    elif isinstance(pca, TokenComponents):
+        start_at_counts(network, pca.frequencies(loss.vocabulary))
 
 
 @torch.no_grad()
@@ -167,6 +180,8 @@ def _start_linear_path(path: LinearPath, pca: PrincipalComponents, loss: Loss) -
 
 def loss_for(name: str, preparation: Preparation) -> Loss:
     """Make the loss called `name` for rows of a preparation."""
+    if isinstance(preparation, TokenPreparation):
+        return Tokens(preparation.vocabulary_, preparation.lossless_)
     return Columns(preparation.heads_) if name == Columns.name else make_loss(name)
 
 
@@ -174,6 +189,15 @@ def begin(
     objective: Objective, loss: Loss, preparation: Preparation, shape: tuple[int, ...], latent_dim: int
 ) -> Objective:
     """Let an objective meet the loss and the columns, and begin; give it back."""
+    odd = next((part for part in each_objective(objective) if loss.vocabulary and not part.takes_tokens), None)
+    if odd is not None:
+        raise ParameterError(
+            f"{odd!r} reckons with rows as numbers and cannot be used with rows of tokens. Leave it out; "
+            "Denoising('mask') and Denoising('delete') hide tokens."
+        )
+    odd = next((part for part in each_objective(objective) if not loss.vocabulary and not part.takes_numbers), None)
+    if odd is not None:
+        raise ParameterError(f"{odd!r} is for texts and events alone, whose decoder is told tokens. Leave it out.")
     objective.meet(loss, preparation.slot_names_)
     objective.begin(shape, latent_dim)
     if preparation.heads_ and objective.given:
@@ -246,9 +270,10 @@ def check_own_pair(network: Network | Members, architecture: Architecture, objec
             raise ParameterError(
                 f"The decoder of network=(encoder, decoder) failed on codes of shape {tuple(z.shape)}: {error}"
             ) from error
-        if x_hat.shape != x.shape:
+        expected = (*x.shape, architecture.vocabulary) if architecture.vocabulary else tuple(x.shape)
+        if tuple(x_hat.shape) != expected:
             raise ParameterError(
                 f"The decoder of network=(encoder, decoder) gave shape {tuple(x_hat.shape)} for codes of shape "
-                f"{tuple(z.shape)}; expected {tuple(x.shape)}."
+                f"{tuple(z.shape)}; expected {expected}."
             )
     network.train()

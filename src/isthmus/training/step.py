@@ -59,7 +59,7 @@ class Step:
 
     def row_losses(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Reconstruction loss of each row, as at inference: (n,)."""
-        cells = self.loss.cells(self.network.decode(self.objective.encode(self.network.encode(x, mask))), x).flatten(1)
+        cells = self.loss.cells(self._decode(self.objective.encode(self.network.encode(x, mask)), x), x).flatten(1)
         if mask is None:
             return cells.mean(1)
         seen = mask.flatten(1)
@@ -91,8 +91,7 @@ class Step:
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.half):
             h = self.network.encode(seen, told)
             z, terms = self._code(h)
-            looked_at = (x, self.progress) if self.network.training else ()
-            output = self.network.decode(z, *looked_at)
+            output = self._decode(z, x if generator is None else objective.feed(x, z, generator))
         known = mask
         if learnt is not None:
             learnt = learnt.view(-1, *[1] * (x.ndim - 1)).expand_as(x)
@@ -118,6 +117,11 @@ class Step:
         for term in terms.values():
             total = total + term
         return total, parts
+
+    def _decode(self, z: Tensor, told: Tensor) -> Tensor:
+        """Decode codes; a decoder may be shown the rows: one of tokens always, any other in training alone."""
+        shown = self.loss.vocabulary or self.network.training
+        return self.network.decode(z, told, self.progress) if shown else self.network.decode(z)
 
     def _code(self, h: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Code of a batch, and terms: checked, because the objective may be a person's own."""

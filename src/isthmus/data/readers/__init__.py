@@ -17,8 +17,10 @@ from isthmus.data.readers.columnar import read_feather, read_parquet
 from isthmus.data.readers.delimited import read_delimited, read_stdin
 from isthmus.data.readers.folder import read_folder, read_picture
 from isthmus.data.readers.idx import read_idx
+from isthmus.data.readers.lines import read_json_lines, read_standard_input, read_text
 from isthmus.data.readers.numpy_files import read_npy, read_npz
 from isthmus.data.readers.sequences import read_recordings, recordings_in
+from isthmus.data.rows_of_tokens import TEXT
 from isthmus.exceptions import DataError, ParameterError
 
 Table = Callable[[Path, Asked], Raw]
@@ -43,6 +45,8 @@ ARRAYS: dict[str, Array] = {
     "-ubyte": read_idx,
     "-ubyte.gz": read_idx,
 }
+#: Readers of files of texts, by ending; they are told the kind that is asked for.
+TEXTS: dict[str, Callable[[Path, str], Raw]] = {".txt": read_text, ".jsonl": read_json_lines}
 
 
 def read(
@@ -62,10 +66,11 @@ def read(
     ----------
     source : str or path
         A CSV or TSV file with a line of column names (perhaps gzipped), Parquet, Feather or Arrow, .npy, .npz
-        (the array named X or x, or the only one), .idx or .idx.gz (MNIST's format), a picture, a folder of
-        pictures (with its subfolders), a folder of tables or arrays (one sequence a file: rows are time steps), or "-"
-        for CSV on standard input. No file can run code: pickled objects are refused.
-    kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
+        (the array named X or x, or the only one), .idx or .idx.gz (MNIST's format), .txt (a text a line), .jsonl (a
+        JSON text a line, or an object with one as "text", or a list of events), a picture, a folder of pictures (with
+        its subfolders), a folder of tables or arrays (one sequence a file: rows are time steps), or "-" for CSV on
+        standard input. No file can run code: pickled objects are refused.
+    kind : {"auto", "vector", "table", "image", "sequence", "text", "events"}, default="auto"
         Kind of the data; by default files with columns are tables, and the others are taken by their shape.
     size : int or (int, int), optional
         Height and width to resize pictures to.
@@ -103,7 +108,7 @@ def read(
     wanted, asked = parse_size(size), Asked(columns, drop, schema, None if like is None else like.columns)
     if str(source) == "-":
         _only_for_pictures(wanted, skip_bad, "standard input")
-        return arrange(read_stdin(asked), kind)
+        return arrange(read_standard_input() if kind == TEXT else read_stdin(asked), kind)
     path = existing(source)
     name = path.name.lower()
     if path.is_dir() and (files := recordings_in(path, (*TABLES, *ARRAYS), endings())):
@@ -123,7 +128,10 @@ def read(
     for ending, array in ARRAYS.items():
         if name.endswith(ending):
             return arrange(_guarded(partial(array, path), path), kind)
-    known = ", ".join(("*" + ending if ending.startswith("-") else ending) for ending in (*TABLES, *ARRAYS))
+    for ending, text in TEXTS.items():
+        if name.endswith(ending):
+            return arrange(_guarded(partial(text, path, kind), path), kind)
+    known = ", ".join(("*" + ending if ending.startswith("-") else ending) for ending in (*TABLES, *ARRAYS, *TEXTS))
     raise DataError(f"Cannot tell the format of {path} by its ending. Known are {known}, pictures and folders of them.")
 
 
