@@ -16,7 +16,8 @@ from isthmus import parameters as check
 from isthmus.autoencoder import Autoencoder
 from isthmus.data import Raw, as_raw, preparation_for
 from isthmus.data.moments import dense
-from isthmus.exceptions import ParameterError
+from isthmus.data.registry import TOKENS
+from isthmus.exceptions import DataError, ParameterError
 from isthmus.networks import FAMILIES
 from isthmus.objectives import Masking
 from isthmus.tasks.base import Learnt, Task
@@ -204,6 +205,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting)
             raise ParameterError("Imputer: mask= is for pictures; mark what is missing of rows by NaN.")
         self._filler = None
         raw = _densely(as_raw(X, kind=self.kind))
+        if raw.kind in TOKENS:
+            raise DataError(f"Imputer fills missing values of columns, but {raw.origin} is of kind {raw.kind!r}.")
         # Messages name rows of all that was given, so that all of it is checked first.
         preparation_for(raw).refuse_infinite(raw)
         seed = self._seed()
