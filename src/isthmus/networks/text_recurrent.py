@@ -123,6 +123,7 @@ class RecurrentTextDecoder(nn.Module):
         code, *states = state
         h, now = torch.cat([self.tokens(ids), code], 1).unsqueeze(1), []
         for layer, before in zip(self.layers, states, strict=True):
+            assert isinstance(layer, Layer)
             h, after = layer.rnn(h, before)
             now.append(after)
         return self.last(h[:, 0]), (code, *now)
