@@ -8,10 +8,20 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from isthmus import Autoencoder, BeamSearch, Denoising, Imputer, Sampling, TeacherForcing, Variational, load
+from isthmus import (
+    AnomalyDetector,
+    Autoencoder,
+    BeamSearch,
+    Denoising,
+    Imputer,
+    Sampling,
+    TeacherForcing,
+    Variational,
+    load,
+)
 from isthmus.data import as_raw
 from isthmus.evaluation import advice, compare, prefix_curve
-from isthmus.exceptions import DataError, ParameterError
+from isthmus.exceptions import DataError, ModelFileError, ParameterError
 from isthmus.networks import FAMILIES, Layout
 from isthmus.networks.build import TOKENS
 from isthmus.objectives import OBJECTIVES
@@ -147,6 +157,31 @@ def test_the_edges(tmp_path):
     assert ae.transform(tmp_path / "new.txt").shape == (2, 6)
     ae.partial_fit(sentences(20, seed=3))
     assert ae.n_rows_ == 51
+
+
+def test_large_data_are_cut_into_tokens_batch_by_batch(monkeypatch):
+    X = sentences()
+    at_once = small().fit(X)
+    monkeypatch.setattr("isthmus.data.text.MOST_HELD", 10)
+    np.testing.assert_array_equal(small().fit(X).transform(X), at_once.transform(X))
+
+
+def test_several_networks_and_precisions():
+    X = sentences()
+    ae = small(members=2).fit(X)
+    assert len(ae.reconstruct(X)) == len(X)
+    assert ae.reconstruction_error(X, return_std=True)[1].max() > 0
+    for precision in ("float64", "bf16"):
+        assert 0 <= small(precision=precision).fit(X).score(X) <= 1
+
+
+def test_training_goes_on_from_a_checkpoint_of_the_same_texts_alone(tmp_path):
+    X = sentences()
+    given = {"checkpoint": tmp_path / "keep", "checkpoint_every": 1}
+    codes = small(**given).fit(X).transform(X)
+    np.testing.assert_array_equal(small(**given).fit(X).transform(X), codes)
+    with pytest.raises(ModelFileError, match="data differs"):
+        small(**given).fit(["other", *X[1:]])
 
 
 def test_held_out_texts_may_be_longer_than_those_learnt_from():
@@ -329,8 +364,10 @@ def test_what_is_for_numbers_alone_says_so():
         advice(ae, X)
     with pytest.raises(ParameterError, match="squared errors"):
         prefix_curve(ae, X)
-    with pytest.raises(DataError, match="of kind 'text'"):
-        Imputer().fit(X)
+    for job in (Imputer, AnomalyDetector):
+        with pytest.raises(DataError, match=r"of kind 'text'\. Give it the codes"):
+            job().fit(X)
+    assert len(AnomalyDetector(parts=("knn",)).fit(ae.transform(X)).predict(ae.transform(X))) == len(X)
     compared = compare(ae, X)
     assert 0 <= compared.commonest <= 1
     assert compared.ours == pytest.approx(ae.score(X))

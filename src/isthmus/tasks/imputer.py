@@ -16,11 +16,10 @@ from isthmus import parameters as check
 from isthmus.autoencoder import Autoencoder
 from isthmus.data import Raw, as_raw, preparation_for
 from isthmus.data.moments import dense
-from isthmus.data.registry import TOKENS
-from isthmus.exceptions import DataError, ParameterError
+from isthmus.exceptions import ParameterError
 from isthmus.networks import FAMILIES
 from isthmus.objectives import Masking
-from isthmus.tasks.base import Learnt, Task
+from isthmus.tasks.base import Learnt, Task, refuse_tokens
 from isthmus.tasks.completing import Bounds, completed, doubts
 from isthmus.tasks.expecting import Expecting
 from isthmus.tasks.filling_parts.filler import Filler
@@ -205,8 +204,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting)
             raise ParameterError("Imputer: mask= is for pictures; mark what is missing of rows by NaN.")
         self._filler = None
         raw = _densely(as_raw(X, kind=self.kind))
-        if raw.kind in TOKENS:
-            raise DataError(f"Imputer fills missing values of columns, but {raw.origin} is of kind {raw.kind!r}.")
+        refuse_tokens(raw, "Imputer")
         # Messages name rows of all that was given, so that all of it is checked first.
         preparation_for(raw).refuse_infinite(raw)
         seed = self._seed()
