@@ -8,8 +8,20 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from isthmus import Autoencoder, BeamSearch, Denoising, Sampling, TeacherForcing, Variational, load
-from isthmus.exceptions import DataError, ParameterError
+from isthmus import (
+    AnomalyDetector,
+    Autoencoder,
+    BeamSearch,
+    Denoising,
+    Imputer,
+    Sampling,
+    TeacherForcing,
+    Variational,
+    load,
+)
+from isthmus.data import as_raw
+from isthmus.evaluation import advice, compare, prefix_curve
+from isthmus.exceptions import DataError, ModelFileError, ParameterError
 from isthmus.networks import FAMILIES, Layout
 from isthmus.networks.build import TOKENS
 from isthmus.objectives import OBJECTIVES
@@ -145,6 +157,31 @@ def test_the_edges(tmp_path):
     assert ae.transform(tmp_path / "new.txt").shape == (2, 6)
     ae.partial_fit(sentences(20, seed=3))
     assert ae.n_rows_ == 51
+
+
+def test_large_data_are_cut_into_tokens_batch_by_batch(monkeypatch):
+    X = sentences()
+    at_once = small().fit(X)
+    monkeypatch.setattr("isthmus.data.text.MOST_HELD", 10)
+    np.testing.assert_array_equal(small().fit(X).transform(X), at_once.transform(X))
+
+
+def test_several_networks_and_precisions():
+    X = sentences()
+    ae = small(members=2).fit(X)
+    assert len(ae.reconstruct(X)) == len(X)
+    assert ae.reconstruction_error(X, return_std=True)[1].max() > 0
+    for precision in ("float64", "bf16"):
+        assert 0 <= small(precision=precision).fit(X).score(X) <= 1
+
+
+def test_training_goes_on_from_a_checkpoint_of_the_same_texts_alone(tmp_path):
+    X = sentences()
+    given = {"checkpoint": tmp_path / "keep", "checkpoint_every": 1}
+    codes = small(**given).fit(X).transform(X)
+    np.testing.assert_array_equal(small(**given).fit(X).transform(X), codes)
+    with pytest.raises(ModelFileError, match="data differs"):
+        small(**given).fit(["other", *X[1:]])
 
 
 def test_held_out_texts_may_be_longer_than_those_learnt_from():
@@ -296,3 +333,59 @@ def test_scheduled_sampling_tells_what_the_decoder_would_write():
     told = bound.feed(x, torch.zeros(2, 3), torch.Generator())
     assert (told[x > END] == 7).all()
     assert (told[x <= END] == x[x <= END]).all()
+
+
+def test_likelihoods_of_texts_are_those_of_their_tokens():
+    X = sentences()
+    for network in NETWORKS:
+        ae = small(network=network, objective="variational", tokenizer="words").fit(X)
+        likelihoods, bounds = ae.log_likelihood(X[:5], random_state=0), ae.elbo(X[:5], random_state=0)
+        assert np.isfinite(likelihoods).all()
+        assert (likelihoods < 0).all()
+        assert np.isfinite(bounds).all()
+        tokens = np.array([len(text.split()) + 1 for text in X[:5]])
+        told = -ae.reconstruction_error(X[:5]) * tokens
+        assert (bounds < told + 3.0).all(), "the bound is at most about the likelihood at the mean"
+
+
+def test_an_ordered_code_is_cut_or_refused():
+    X = sentences()
+    ae = small(network="gru", objective="ordered").fit(X)
+    short = ae.truncate(3)
+    np.testing.assert_allclose(short.transform(X), ae.transform(X)[:, :3], atol=1e-5)
+    with pytest.raises(ParameterError, match="cannot be cut to 3 units"):
+        small(objective="ordered").fit(X).truncate(3)
+
+
+def test_what_is_for_numbers_alone_says_so():
+    X = sentences()
+    ae = small().fit(X)
+    with pytest.raises(ParameterError, match="Findings are on rows of numbers"):
+        advice(ae, X)
+    with pytest.raises(ParameterError, match="squared errors"):
+        prefix_curve(ae, X)
+    for job in (Imputer, AnomalyDetector):
+        with pytest.raises(DataError, match=r"of kind 'text'\. Give it the codes"):
+            job().fit(X)
+    assert len(AnomalyDetector(parts=("knn",)).fit(ae.transform(X)).predict(ae.transform(X))) == len(X)
+    compared = compare(ae, X)
+    assert 0 <= compared.commonest <= 1
+    assert compared.ours == pytest.approx(ae.score(X))
+    assert "at the same code size" in compared.verdict()
+
+
+def test_principal_components_of_indicators_are_those_of_the_matrix():
+    """Beside numpy's singular value decomposition of the dense indicators; decoded to the largest at each place."""
+    X = sentences(80)
+    ae = small(tokenizer="words", max_epochs=0, validation_fraction=0.0).fit(X)
+    x = ae.preparation_.transform(as_raw(X)).x
+    indicators = torch.nn.functional.one_hot(x.long(), ae.preparation_.vocabulary_)[:, :, 1:].flatten(1).numpy()
+    centred = indicators - indicators.mean(0)
+    variances = np.linalg.svd(centred, compute_uv=False)[:6] ** 2 / len(X)
+    np.testing.assert_allclose(ae.pca_.variances.numpy(), variances, rtol=0.02)
+    left, singular, right = np.linalg.svd(centred, full_matrices=False)
+    again = (left[:, :6] * singular[:6]) @ right[:6] + indicators.mean(0)
+    best = again.reshape(len(X), x.shape[1], -1).argmax(2) + 1
+    ours = ae.pca_.reconstruct(x).numpy()
+    seen = x.numpy() != 0
+    assert np.mean(ours[seen] == best[seen]) > 0.97

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Sequence
+from contextlib import suppress
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
@@ -149,7 +150,9 @@ def shortened(model: Model, objective: Objective, k: int) -> Model:
     begin(objective, model.loss, model.preparation, whole.shape, k)
     architecture = dataclasses.replace(whole, latent_dim=k, code_dim=objective.code_dim(k))
     network = architecture.build(objective).to(device=model.device, dtype=model.dtype)
-    _cut(model.network, network, k)
+    # What is not laid out by units cannot be cut, and will not agree.
+    with suppress(LookupError, RuntimeError):
+        _cut(model.network, network, k)
     if isinstance(network, Members) and isinstance(model.network, Members):
         network.best = model.network.best
     short = dataclasses.replace(
@@ -186,6 +189,8 @@ def _agree(model: Model, short: Model) -> bool:
     """Whether the cut model gives the first units of the codes, and decodes them as the whole one does."""
     k, generator = short.architecture.latent_dim, torch.Generator().manual_seed(0)
     x = torch.randn(TRIED, *model.architecture.shape, generator=generator).to(model.device, model.dtype)
+    if model.architecture.vocabulary:
+        x = x.abs().clamp(1, model.architecture.vocabulary - 1).floor()
     long, cut = _coded(model.objective, model.network, x), _coded(short.objective, short.network, x)
     padded = nn.functional.pad(cut, (0, long.shape[1] - k))
     pairs = ((cut, long[:, :k]), (short.network.decode(cut), model.network.decode(padded)))

@@ -317,7 +317,7 @@ class Posterior:
     def _likelihoods(self, z: Tensor) -> Tensor:
         """Log-likelihood of the observed values of each row, given its codes: (S, n)."""
         x, mask, loss = self.prepared.x, self.prepared.mask, self.inference.loss
-        output = self.inference.outputs_of(self.finished(z.flatten(0, 1)))
+        output = self.inference.outputs_of(self.finished(z.flatten(0, 1)), x)
         constants = self.objective.constant(loss) * self.objective.values(x, mask)
         return -self.objective.row_costs(output, x, mask, loss) - constants
 

@@ -107,6 +107,8 @@ def prefix_curve(model: Autoencoder, X: Any, lengths: Any = None) -> PrefixCurve
     array([1, 2, 3])
     """
     check_is_fitted(model)
+    if model.preparation_.vocabulary_:
+        raise ParameterError("prefix_curve measures squared errors, which texts and events have none of.")
     size = int(model.latent_dim_)
     chosen = _lengths(size) if lengths is None else _checked_lengths(lengths, size)
     inference = model._inference

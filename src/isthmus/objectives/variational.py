@@ -35,14 +35,13 @@ GRADIENTS = ("standard", DREG)
 LARGEST_COUNT = 10_000
 #: Steps of the decoder's log-variance are as many times those of the other weights: it has further to go.
 SPEED = 10.0
-#: Least share of values observed that the divergence is divided by.
-LEAST_OBSERVED = 1e-3
-#: Rows of which the given values are kept, to draw from.
-KEPT = 1000
+#: Least share of values observed that the divergence is divided by; rows of which given values are kept, to draw from.
+LEAST_OBSERVED, KEPT = 1e-3, 1000
 #: Variance that the squared error, as it is, stands for, and the constants that the losses leave out of a value's
 #: negative log-likelihood: of Gaussians of that variance, Laplace distributions of scale 1, and Huber's density.
 PLAIN_VARIANCE = 0.5
-CONSTANTS = {"mse": 0.5 * math.log(math.pi), "mae": math.log(2.0), "huber": 1.0730585907, "bce": 0.0, "poisson": 0.0}
+CONSTANTS = {"mse": 0.5 * math.log(math.pi), "mae": math.log(2.0), "huber": 1.0730585907}
+CONSTANTS |= {"bce": 0.0, "poisson": 0.0, "tokens": 0.0}
 
 
 class _Own(nn.Module):

@@ -43,7 +43,7 @@ def model_card(config: Mapping[str, Any]) -> str:
         _front_matter(config),
         f"# {_words(estimator)}: a model fitted with Isthmus",
         _about(config),
-        _section("Beside PCA", _comparison(config.get("comparison"))),
+        _section("Beside PCA", _comparison(config.get("comparison"), config.get("loss") == "tokens")),
         _section("Use", _usage(config.get("usage") or _AUTOENCODER_USE)),
         _section("Data", _schema(config.get("schema"))),
         _section("Parameters", _pairs(config.get("parameters"), "Parameter", "Value")),
@@ -85,7 +85,7 @@ def _about(config: Mapping[str, Any]) -> str:
     return "\n".join(lines[:1] + ([""] if len(lines) > 1 else []) + lines[1:])
 
 
-def _comparison(comparison: Any) -> str:
+def _comparison(comparison: Any, tokens: bool) -> str:
     if not isinstance(comparison, Mapping):
         return ""
     ours, pca = _float(comparison.get("ours")), _float(comparison.get("pca"))
@@ -96,7 +96,7 @@ def _comparison(comparison: Any) -> str:
         ratio = ours / pca
     split, rows = comparison.get("split"), comparison.get("rows")
     table = _table(
-        ("Mean squared error, in prepared units", ""),
+        ("Share of the tokens that are wrong" if tokens else "Mean squared error, in prepared units", ""),
         [
             ("this model", _number(ours)),
             ("PCA at the same code size", _number(pca)),

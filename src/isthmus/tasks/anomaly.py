@@ -21,7 +21,7 @@ from isthmus.tasks.anomaly_parts.drift import MOST, Drift, energy_test
 from isthmus.tasks.anomaly_parts.ensemble import Ensemble, below
 from isthmus.tasks.anomaly_parts.explanation import Explanation
 from isthmus.tasks.anomaly_parts.rows_kept import RowsKept, most_usual, roles, some
-from isthmus.tasks.base import Learnt, Task
+from isthmus.tasks.base import Learnt, Task, refuse_tokens
 
 #: Parts that "auto" means, by whether the rows fitted on are known to be clean.
 AUTO = {True: ("knn", "noise", "residual", "mahalanobis"), False: ("knn", "mahalanobis", "forest")}
@@ -172,6 +172,7 @@ class AnomalyDetector(Line, OutlierMixin, Task):
         """
         self._check_parameters()
         raw = as_raw(X, kind=self.kind)
+        refuse_tokens(raw, "AnomalyDetector")
         if len(raw) < 2:
             raise DataError(f"{raw.origin} has {len(raw)} sample(s): a detector needs 2 rows to fit at the least.")
         rng = np.random.default_rng(self._seed())

@@ -19,7 +19,8 @@ from isthmus import persistence
 from isthmus._version import __version__
 from isthmus.autoencoder import Autoencoder
 from isthmus.data import Preparation, Raw, as_raw, restore_preparation
-from isthmus.exceptions import ModelFileError
+from isthmus.data.registry import TOKENS
+from isthmus.exceptions import DataError, ModelFileError
 from isthmus.storage import Stored, model_card, write_folder
 
 #: Where what belongs to the autoencoders of a task stands among its tensors and arrays.
@@ -225,3 +226,12 @@ def _kept(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [_kept(item) for item in value]
     return value.item() if isinstance(value, np.generic) else value
+
+
+def refuse_tokens(raw: Raw, name: str) -> None:
+    """Refuse texts and events, which a job on numbers or columns cannot take (DataError)."""
+    if raw.kind in TOKENS:
+        raise DataError(
+            f"{name} takes numbers and columns, but {raw.origin} is of kind {raw.kind!r}. Give it the codes: "
+            f"{name}().fit(Autoencoder().fit_transform(X))."
+        )

@@ -19,7 +19,7 @@ from isthmus.data.moments import dense
 from isthmus.exceptions import ParameterError
 from isthmus.networks import FAMILIES
 from isthmus.objectives import Masking
-from isthmus.tasks.base import Learnt, Task
+from isthmus.tasks.base import Learnt, Task, refuse_tokens
 from isthmus.tasks.completing import Bounds, completed, doubts
 from isthmus.tasks.expecting import Expecting
 from isthmus.tasks.filling_parts.filler import Filler
@@ -204,6 +204,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting)
             raise ParameterError("Imputer: mask= is for pictures; mark what is missing of rows by NaN.")
         self._filler = None
         raw = _densely(as_raw(X, kind=self.kind))
+        refuse_tokens(raw, "Imputer")
         # Messages name rows of all that was given, so that all of it is checked first.
         preparation_for(raw).refuse_infinite(raw)
         seed = self._seed()

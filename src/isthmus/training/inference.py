@@ -104,10 +104,10 @@ class Inference:
         return decoding.write(decoder, z, self.preparation.shape_[0], self.loss.first).to(z.dtype)
 
     @torch.no_grad()
-    def outputs_of(self, z: Tensor) -> Tensor:
-        """What the network makes of codes, before the loss's link: (n, *shape)."""
+    def outputs_of(self, z: Tensor, x: Tensor | None = None) -> Tensor:
+        """What the network makes of codes, before the loss's link: (n, *shape); `x` as in `Network.decode`."""
         with threads_for(len(z) * self._work):
-            return self.network(z.dtype).decode(z)
+            return self.network(z.dtype).decode(z, x)
 
     @torch.no_grad()
     def outputs(self, prepared: Prepared, told: bool = False) -> list[Tensor]:
