@@ -17,6 +17,7 @@ from isthmus.data.kinds import arrange, check_kind
 from isthmus.data.pictures import Size
 from isthmus.data.raw import Raw, Schema
 from isthmus.data.readers import read
+from isthmus.data.texts import BAG, from_texts
 from isthmus.exceptions import ParameterError
 
 
@@ -38,7 +39,8 @@ def as_raw(
         A `Raw` is given back as it is. A path is read by `read`. Frames are those of pandas, polars and
         pyarrow; a torch Dataset must be map style, its items x or (x, label); lists hold numbers, arrays of
         one shape or PIL images.
-    kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
+    kind : {"auto", "vector", "table", "image", "sequence", "bag"}, default="auto"
+        "bag": texts, of which the words matter but not their order; X is then a list of strings, or a file of them.
         "auto": two axes are vectors; frames are tables; four axes are pictures, and three where the values
         are uint8 or uint16, or both sides are at least 8, neither more than twice the other and no value
         negative; else sequences.
@@ -80,6 +82,9 @@ def as_raw(
     if isinstance(X, Raw):
         _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "rows that are already read")
         return X if kind in ("auto", X.kind) else arrange(X, kind)
+    if kind == BAG and not sparse.issparse(X) and not isinstance(X, torch.Tensor):
+        _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "a list of texts")
+        return from_texts(X)
     # Asking whether something is a frame takes longer than encoding a row: arrays are not asked.
     frame = None if type(X) is np.ndarray else as_frame(X, "The frame given")
     if frame is not None:

@@ -9,7 +9,7 @@ import numpy as np
 from isthmus.data.checks import refuse_empty, refuse_one_axis
 from isthmus.data.column import Column
 from isthmus.data.raw import Raw
-from isthmus.data.registry import PREPARATIONS
+from isthmus.data.registry import OF_TEXTS, PREPARATIONS
 from isthmus.exceptions import DataError, ParameterError
 
 #: Kinds that the design names and that have no preparation yet.
@@ -20,9 +20,9 @@ SMALLEST_PICTURE = 8
 
 def check_kind(kind: str) -> None:
     """Refuse kinds that there are not, or not yet."""
-    if kind == "auto" or kind in PREPARATIONS:
+    if kind == "auto" or kind in PREPARATIONS or kind in OF_TEXTS:
         return
-    known = ", ".join(repr(name) for name in ("auto", *PREPARATIONS))
+    known = ", ".join(repr(name) for name in ("auto", *PREPARATIONS, *OF_TEXTS))
     if kind in LATER:
         raise ParameterError(f"kind={kind!r} is not available yet. There are {known}.")
     raise ParameterError(f"kind={kind!r} is not known. Give one of {known}.")
@@ -30,6 +30,8 @@ def check_kind(kind: str) -> None:
 
 def arrange(raw: Raw, kind: str) -> Raw:
     """Give a `Raw` of some axes the kind asked for, or else the one that it looks like."""
+    if raw.kind in OF_TEXTS or kind in OF_TEXTS:
+        return _of_texts(raw, kind)
     shape = tuple(raw.values.shape)
     refuse_one_axis(shape, raw.origin)
     refuse_empty(shape, raw.origin)
@@ -46,6 +48,15 @@ def arrange(raw: Raw, kind: str) -> Raw:
         )
     values = PREPARATIONS[kind].arrange(raw.values, raw.origin)
     return replace(raw, values=values, kind=kind, flat=values.ndim != raw.values.ndim)
+
+
+def _of_texts(raw: Raw, kind: str) -> Raw:
+    """Texts stay what they are: neither are they numbers, nor numbers texts."""
+    if raw.kind not in OF_TEXTS:
+        OF_TEXTS[kind].arrange(raw.values, raw.origin)
+    if kind not in ("auto", raw.kind):
+        raise DataError(f"{raw.origin} holds texts, kind={raw.kind!r}, which cannot be taken as kind={kind!r}.")
+    return raw
 
 
 def infer_kind(raw: Raw) -> str:

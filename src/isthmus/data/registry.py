@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.data.bag import BagPreparation
 from isthmus.data.image import ImagePreparation
 from isthmus.data.mixed import MixedPreparation
 from isthmus.data.preparation import Preparation
@@ -20,6 +21,9 @@ PREPARATIONS: dict[str, type[Preparation]] = {
     p.kind: p for p in (VectorPreparation, TablePreparation, ImagePreparation, SequencePreparation)
 }
 
+#: Those of what comes as strings.
+OF_TEXTS: dict[str, type[Preparation]] = {BagPreparation.kind: BagPreparation}
+
 
 def preparation_for(raw: Raw, scaling: str = "auto") -> Preparation:
     """Make the preparation that data need, not yet fitted.
@@ -30,10 +34,10 @@ def preparation_for(raw: Raw, scaling: str = "auto") -> Preparation:
     scaling : str, default="auto"
     """
     by_rank = raw.kind == "table" and scaling == "quantile"
-    return (MixedPreparation if raw.schema.is_mixed or by_rank else PREPARATIONS[raw.kind])(scaling)
+    return (MixedPreparation if raw.schema.is_mixed or by_rank else (PREPARATIONS | OF_TEXTS)[raw.kind])(scaling)
 
 
 def restore_preparation(config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Preparation:
     """Rebuild a fitted preparation from its `config` and `arrays`."""
-    of_kind = MixedPreparation if "coders" in config else PREPARATIONS[config["kind"]]
+    of_kind = MixedPreparation if "coders" in config else (PREPARATIONS | OF_TEXTS)[config["kind"]]
     return of_kind.restore(config, arrays)

@@ -200,6 +200,10 @@ def _prepare(params: Mapping[str, Any], raw: Raw, train: np.ndarray | None) -> t
         preparation_for(raw, scaling).refuse_infinite(raw)
         learnt = raw.take(train)
     preparation = preparation_for(raw, scaling).fit(learnt)
+    if preparation.signed and name in ("bce", "poisson"):
+        raise ParameterError(
+            f"loss={name!r} cannot be used with kind={raw.kind!r}, whose prepared values fall below 0; leave loss='auto'."
+        )
     if preparation.heads_:
         if name not in ("auto", "mse", "mae", "huber"):
             raise ParameterError(

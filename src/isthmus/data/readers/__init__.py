@@ -18,6 +18,8 @@ from isthmus.data.readers.delimited import read_delimited, read_stdin
 from isthmus.data.readers.folder import read_folder, read_picture
 from isthmus.data.readers.idx import read_idx
 from isthmus.data.readers.numpy_files import read_npy, read_npz
+from isthmus.data.readers.texts import read_texts
+from isthmus.data.texts import BAG
 from isthmus.exceptions import DataError, ParameterError
 
 Table = Callable[[Path, Asked], Raw]
@@ -64,8 +66,10 @@ def read(
         (the array named X or x, or the only one), .idx or .idx.gz (MNIST's format), a picture, a folder of
         pictures (with its subfolders), or "-" for CSV on standard input. No file can run code: pickled
         objects are refused.
-    kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
+    kind : {"auto", "vector", "table", "image", "sequence", "bag"}, default="auto"
         Kind of the data; by default files with columns are tables, and the others are taken by their shape.
+        "bag": one text a line of .txt, or one in the column of a table or of .jsonl (one object a line) that `columns`
+        names; the other columns lie in `Raw.extra`.
     size : int or (int, int), optional
         Height and width to resize pictures to.
     skip_bad : bool, default=False
@@ -112,6 +116,8 @@ def read(
     _only_for_pictures(wanted, skip_bad, path.name)
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty (0 bytes).")
+    if kind == BAG:
+        return _guarded(partial(read_texts, path, columns, drop, TABLES), path)
     for ending, table in TABLES.items():
         if name.endswith(ending):
             return arrange(_guarded(partial(table, path, asked), path), kind)
