@@ -64,7 +64,6 @@ class BagPreparation(Preparation):
     """
 
     kind: ClassVar[str] = BAG
-    signed: ClassVar[bool] = True
 
     def __init__(self, scaling: str = "auto"):
         super().__init__(scaling)

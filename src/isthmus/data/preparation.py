@@ -67,8 +67,6 @@ class Preparation(ABC):
     """
 
     kind: ClassVar[str]
-    #: Whether prepared values fall below 0 whatever the scaling, so that no loss for counts or shares suits them.
-    signed: ClassVar[bool] = False
 
     def __init__(self, scaling: str = "auto"):
         self.scaling = scaling

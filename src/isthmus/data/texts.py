@@ -19,7 +19,9 @@ BAG = "bag"
 _WORD = re.compile(r"\w+")
 
 
-def from_texts(X: Any, origin: str = "the list given", extra: Mapping[str, np.ndarray] | None = None) -> Raw:
+def from_texts(
+    X: Any, origin: str = "the list given", name: str = "text", beside: Mapping[str, np.ndarray] | None = None
+) -> Raw:
     """Count the words of texts.
 
     Parameters
@@ -27,13 +29,16 @@ def from_texts(X: Any, origin: str = "the list given", extra: Mapping[str, np.nd
     X : list, array or series of str
     origin : str
         What messages call the texts.
-    extra : mapping of str to ndarray, optional
-        Columns beside that of the texts.
+    name : str, default="text"
+        Name of their column.
+    beside : mapping of str to ndarray, optional
+        Columns beside it.
 
     Returns
     -------
     Raw
-        Its values are counts, a csr of shape (n, words); `names` are the words of these texts, in lower case.
+        Its values are counts, a csr of shape (n, words); `names` are the words of these texts, in lower case. The texts
+        themselves are the first column of `extra`.
 
     Raises
     ------
@@ -49,13 +54,15 @@ def from_texts(X: Any, origin: str = "the list given", extra: Mapping[str, np.nd
     places: dict[str, int] = {}
     counted: list[int] = []
     ends = [0]
-    for text in _strings(X, origin):
+    texts = _strings(X, origin)
+    for text in texts:
         counted += [places.setdefault(word, len(places)) for word in words_of(text)]
         ends.append(len(counted))
     ones = np.ones(len(counted), dtype=np.float32)
     counts = sparse.csr_matrix((ones, counted, ends), shape=(len(ends) - 1, len(places)))
     counts.sum_duplicates()
-    return Raw(counts, kind=BAG, names=tuple(places), container="text", origin=origin, extra=extra or {})
+    extra = {name: np.array(texts, dtype=object), **(beside or {})}
+    return Raw(counts, kind=BAG, names=tuple(places), container="text", origin=origin, extra=extra)
 
 
 def words_of(text: str) -> list[str]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from isthmus.data import Preparation, Raw, Rows, preparation_for
 from isthmus.data.moments import only_zeros_and_ones
+from isthmus.data.texts import BAG
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Members, Network, find_family
 from isthmus.objectives import Chain, Columns, Loss, Objective, resolve
@@ -200,9 +201,9 @@ def _prepare(params: Mapping[str, Any], raw: Raw, train: np.ndarray | None) -> t
         preparation_for(raw, scaling).refuse_infinite(raw)
         learnt = raw.take(train)
     preparation = preparation_for(raw, scaling).fit(learnt)
-    if preparation.signed and name in ("bce", "poisson"):
+    if raw.kind == BAG and name in ("bce", "poisson"):
         raise ParameterError(
-            f"loss={name!r} cannot be used with kind={raw.kind!r}, whose prepared values fall below 0; leave loss='auto'."
+            f"loss={name!r} cannot be used with texts, whose prepared values fall below 0; leave loss='auto'."
         )
     if preparation.heads_:
         if name not in ("auto", "mse", "mae", "huber"):
@@ -296,7 +297,8 @@ def _choose_architecture(
 def return_to_pca(model: Model, params: Mapping[str, Any], raw: Raw, seed: int) -> None:
     """Make the model the PCA of all rows: nothing beat its start, so no row need be held out any more."""
     loss, preparation = _prepare(params, raw, None)
-    if loss.name == model.loss.name:
+    # More rows may have more to tell, as few texts have, and the network's width stands.
+    if loss.name == model.loss.name and preparation.shape_ == model.preparation.shape_:
         model.preparation = preparation
     rows = model.preparation.rows(raw, model.dtype).to(model.device)
     model.pca = pca = _components(rows, model.architecture.latent_dim, seed)

@@ -117,6 +117,10 @@ def read(
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty (0 bytes).")
     if kind == BAG:
+        if schema is not None:
+            raise ParameterError(
+                "schema= says what columns are, but kind='bag' takes one column of texts. Leave it out."
+            )
         return _guarded(partial(read_texts, path, columns, drop, TABLES), path)
     for ending, table in TABLES.items():
         if name.endswith(ending):

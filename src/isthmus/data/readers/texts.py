@@ -53,7 +53,7 @@ def read_texts(path: Path, columns: Names, drop: Names, tables: Mapping[str, Cal
             f"Texts stand in one column, but {path} has {', '.join(map(repr, left))}: name the one that holds them, "
             "columns=['...'] (--columns on the command line)."
         )
-    return from_texts(extra.pop(left[0]), f"column {left[0]!r} of {path}", extra)
+    return from_texts(extra.pop(left[0]), f"column {left[0]!r} of {path}", left[0], extra)
 
 
 def _named(names: Names) -> list[str]:
@@ -78,6 +78,8 @@ def _read_objects(path: Path, asked: Asked) -> Raw:
             raise DataError(f"Line {i} of {path} is no JSON: {error}.") from error
         if not isinstance(item, dict):
             raise DataError(f"Line {i} of {path} is no JSON object, but {shorten(item)}.")
-        items.append({key: value if value is None or isinstance(value, str) else str(value) for key, value in item.items()})
+        items.append(
+            {key: value if value is None or isinstance(value, str) else str(value) for key, value in item.items()}
+        )
     names = list(dict.fromkeys(key for item in items for key in item))
     return from_table(pa.table({name: [item.get(name) for item in items] for name in names}), str(path), asked)
