@@ -124,16 +124,14 @@ def test_a_report_shows_what_was_found(made, databases, command, tmp_path):
 def test_texts_are_found_by_what_they_say(command, tmp_path):
     texts = [f"{verb} the {what}" for verb in ("play", "stop", "love") for what in ("song", "music", "film", "tape")]
     (tmp_path / "texts.txt").write_text("\n".join(texts) + "\n")
-    code, out, err = command("index", tmp_path / "texts.txt", "--to", tmp_path / "m", *QUICK)
+    code, _, err = command("index", tmp_path / "texts.txt", "--to", tmp_path / "m", *QUICK)
     assert code == 0, err
     assert load(tmp_path / "m").ids_.tolist() == texts
     pd.DataFrame({"asked": ["stop the film", "love the tapes"], "who": ["Ann", "Bo"]}).to_csv(
         tmp_path / "asked.csv", index=False
     )
     hits = tmp_path / "hits.csv"
-    code, out, err = command(
-        "search", tmp_path / "m", tmp_path / "asked.csv", "--columns", "asked", "-k", 3, "-o", hits
-    )
+    code, _, err = command("search", tmp_path / "m", tmp_path / "asked.csv", "--columns", "asked", "-k", 3, "-o", hits)
     assert code == 0, err
     found = pd.read_csv(hits)
     assert found["query"].tolist() == ["stop the film"] * 3 + ["love the tapes"] * 3
@@ -147,9 +145,9 @@ def test_texts_in_a_column_have_ids_of_another(command, tmp_path):
     )
     frame.to_csv(tmp_path / "texts.csv", index=False)
     args = ["index", tmp_path / "texts.csv", "--kind", "bag", "--to", tmp_path / "m", *QUICK]
-    code, out, err = command(*args, "--ids", "id")
+    code, _, err = command(*args, "--ids", "id")
     assert code == 0, err
     assert load(tmp_path / "m").ids_.tolist() == frame["id"].tolist()
-    code, out, err = command(*args, "--columns", "said", "--force")
+    code, _, err = command(*args, "--columns", "said", "--force")
     assert code == 0, err
     assert load(tmp_path / "m").ids_.tolist() == list(range(6)), "texts that come twice do not name themselves"

@@ -205,7 +205,7 @@ def test_what_is_no_list_of_texts_is_refused(given, message):
 def test_texts_are_no_other_kind():
     with pytest.raises(DataError, match="holds texts"):
         Autoencoder(2, kind="vector").fit(as_raw(TEXTS, kind="bag"))
-    with pytest.raises(DataError, match="holds texts|kind 'bag'"):
+    with pytest.raises(DataError, match="holds texts"):
         Autoencoder(1, max_epochs=0).fit(np.zeros((5, 2))).transform(as_raw(TEXTS, kind="bag"))
 
 

@@ -116,17 +116,18 @@ class BagPreparation(Preparation):
         self.scaling_ = "none"
         # Words are no columns: those of other texts are others.
         self.schema_ = replace(raw.schema, names=None)
-        self.words_per_text_ = max(1, round(raw.values.nnz / len(raw)))
+        counts: Any = raw.values
+        self.words_per_text_ = max(1, round(counts.nnz / len(raw)))
         words = np.array(raw.names, dtype=np.str_)
         parts, features = _parts(words.tolist(), {}, grow=True)
-        bags = (raw.values @ parts).tocsr()
+        bags = (counts @ parts).tocsr()
         seen = np.bincount(bags.indices, minlength=len(features))
         kept = np.argsort(-seen, kind="stable")[:MOST_FEATURES]
         if len(raw) >= ENOUGH_TEXTS:
             kept = kept[seen[kept] > 1] if (seen > 1).any() else kept
         kept = np.sort(kept)
         weights = (1 + np.log((1 + len(raw)) / (1 + seen[kept]))).astype(np.float32)
-        axes = _axes(_weighted(bags[:, kept], weights), raw.values, parts[:, kept].multiply(weights).tocsr())
+        axes = _axes(_weighted(bags[:, kept], weights), counts, parts[:, kept].multiply(weights).tocsr())
         self._set(np.array(features, dtype=np.str_)[kept], weights, axes, words)
         return self
 
@@ -144,8 +145,8 @@ class BagPreparation(Preparation):
         bags = (raw.values @ parts).tocsr()
         unknown = np.flatnonzero(np.diff(bags.indptr) == 0)
         if len(unknown):
-            row = raw.values[int(unknown[0])]
-            words = " ".join((raw.names or ())[j] for j in row.indices)
+            row: Any = raw.values[int(unknown[0])]
+            words = " ".join(np.array(raw.names)[row.indices].tolist())
             warnings.warn(
                 f"{len(unknown)} of {len(raw)} texts of {raw.origin} have no word or part of a word that was seen in "
                 f"fit, such as {words!r}: nothing is known of them, and all have the same code.",
@@ -213,14 +214,15 @@ class BagPreparation(Preparation):
 
 def _within(raw: Raw) -> Raw:
     """Leave out words that none of some rows has."""
-    used = np.unique(raw.values.indices)
-    if len(used) == raw.values.shape[1]:
+    counts: Any = raw.values
+    used = np.unique(counts.indices)
+    if len(used) == counts.shape[1]:
         return raw
-    return replace(raw, values=raw.values[:, used], names=tuple((raw.names or ())[j] for j in used))
+    return replace(raw, values=counts[:, used], names=tuple((raw.names or ())[j] for j in used))
 
 
 def _parts(words: Sequence[str], places: dict[str, int], *, grow: bool = False) -> tuple[Csr, list[str]]:
-    """Say which features each word has, those known or, with `grow`, all: (words, features) of ones, and their names."""
+    """Say which features each word has, those known or, with `grow`, all: ones (words, features), and their names."""
     found: list[int] = []
     ends = [0]
     for word in words:

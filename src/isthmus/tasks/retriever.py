@@ -45,8 +45,8 @@ class Retriever(Task):
     latent_dim : int or "auto", default=32
         Size of the code, where no autoencoder is given.
     metric : {"auto", "euclidean", "cosine"}, default="auto"
-        Distance of codes; "auto" is "cosine" for texts and "euclidean" for all else. "cosine" is one less the cosine, from 0 to 2; to a code of zeros it is 1. It is that of the
-        fit: set later, it holds from the next fit on.
+        Distance of codes; "auto" is "cosine" for texts and "euclidean" for all else. "cosine" is one less the cosine,
+        from 0 to 2; to a code of zeros it is 1. It is that of the fit: set later, it holds from the next fit on.
     index : {"exact", "hnsw", "ivfpq"}, default="exact"
         "exact" looks at every item. The others look at fewer of them and miss some, by faiss (`isthmus[index]`):
         "hnsw" by a graph, "ivfpq" by cells and a byte for two units, for a million items and more, from 9,984 on; where
