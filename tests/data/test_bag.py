@@ -10,6 +10,7 @@ import torch
 
 from isthmus import Autoencoder, load
 from isthmus.data import as_raw, preparation_for, read, restore_preparation
+from isthmus.evaluation import compare
 from isthmus.exceptions import DataError, ParameterError
 
 THEMES = {
@@ -65,7 +66,7 @@ def test_a_word_misspelt_is_known_by_its_parts(fitted):
 
 
 def test_words_are_found_again(fitted):
-    found = fitted.give_back(fitted.inverse(put(fitted, ["play loud music", "rice soup"])))
+    found = [t.split() for t in fitted.give_back(fitted.inverse(put(fitted, ["play loud music", "rice soup"])))]
     assert "music" in found[0][:3]
     assert set(found[1][:2]) == {"rice", "soup"}
     assert all(len(set(words)) == len(words) <= fitted.words_per_text_ for words in found)
@@ -103,7 +104,7 @@ def test_an_autoencoder_takes_texts_and_gives_words(tmp_path):
     alike = unit @ unit.T
     same = np.equal.outer(LABELS, LABELS)
     assert alike[same].mean() > alike[~same].mean() + 0.4
-    assert all(isinstance(word, str) for words in ae.reconstruct(TEXTS) for word in words)
+    assert as_raw(ae.reconstruct(TEXTS), kind="bag").values.shape[0] == len(TEXTS), "words come back as texts"
     assert len(ae.inverse_transform(codes[:2])) == len(ae.sample(2, random_state=0)) == 2
     assert ae.reconstruction_error(TEXTS).shape == (len(TEXTS),)
     assert ae.score(TEXTS) > 0
@@ -215,3 +216,9 @@ def test_texts_are_no_other_kind():
 def test_scalings_and_losses_of_other_data_are_refused(params):
     with pytest.raises(ParameterError, match="cannot be used with texts"):
         Autoencoder(2, kind="bag", **params).fit(TEXTS)
+
+
+def test_words_have_no_error_to_compare():
+    ae = Autoencoder(2, kind="bag", max_epochs=0, random_state=0).fit(TEXTS)
+    with pytest.raises(DataError, match="no error to compare"):
+        compare(ae, TEXTS)

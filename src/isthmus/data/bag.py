@@ -60,7 +60,7 @@ class BagPreparation(Preparation):
     >>> preparation = BagPreparation().fit(raw)
     >>> x = preparation.transform(raw).x
     >>> preparation.give_back(preparation.inverse(x.numpy()))[2]
-    ['music', 'some', 'play']
+    'music some play'
     """
 
     kind: ClassVar[str] = BAG
@@ -171,7 +171,7 @@ class BagPreparation(Preparation):
         Returns
         -------
         ndarray of object of shape (n,)
-            A list of words each, the most telling first.
+            A string of words each, the most telling first.
         """
         parts, _ = _parts(self.words_.tolist(), self._places)
         vectors = parts.multiply(self.weights_).tocsr() @ self.axes_
@@ -180,15 +180,15 @@ class BagPreparation(Preparation):
         vectors = vectors[known] / lengths[known, None]
         found = np.empty(len(x), dtype=object)
         for i, left in enumerate(np.array(x, dtype=np.float32)):
-            found[i] = [str(self.words_[known[j]]) for j in _pursued(left, vectors, self.words_per_text_)]
+            found[i] = " ".join(self.words_[known[_pursued(left, vectors, self.words_per_text_)]].tolist())
         return found
 
     def by_column(self, cells: np.ndarray) -> np.ndarray:
         """Give figures by axis as they are: (n, axes)."""
         return cells
 
-    def give_back(self, values: np.ndarray, like: Raw | None = None) -> list[list[str]]:
-        """Give words as a list of words for each text."""
+    def give_back(self, values: np.ndarray, like: Raw | None = None) -> list[str]:
+        """Give words as a string for each text."""
         return list(values)
 
     # --- To a file and back
