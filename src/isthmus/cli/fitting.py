@@ -87,8 +87,8 @@ def fit(
     selection = Selection(columns, drop, size, schema, skip_bad)
     if kind == "bag":
         raise ParameterError(
-            "--kind bag: `isthmus fit` judges what comes back by its error, which words have not. `isthmus index` makes a "
-            "database of texts; in Python Autoencoder(kind='bag') fits them."
+            "--kind bag: `isthmus fit` judges what comes back by its error, which words lack. `isthmus index` makes "
+            "a database of texts; in Python Autoencoder(kind='bag') fits them."
         )
     raw = selection.read(source, kind)
     asked = color_of(raw, color)
