@@ -60,7 +60,7 @@ class BagPreparation(Preparation):
     >>> preparation = BagPreparation().fit(raw)
     >>> x = preparation.transform(raw).x
     >>> preparation.give_back(preparation.inverse(x.numpy()))[2]
-    'music some play'
+    'music'
     """
 
     kind: ClassVar[str] = BAG
