@@ -44,8 +44,8 @@ class Autoencoder(Codec):
     latent_dim : int or "auto", default="auto"
         Size of the code. "auto": the smallest size at which PCA explains 95 % of the variance, at most 256; for texts
         2 units for each byte of the longest (as much for what words and byte pairs hold), at most 2,048.
-    kind : {"auto", "vector", "table", "image", "sequence", "text", "events"}, default="auto"
-        What the data are; "auto" looks at them.
+    kind : {"auto", "vector", "table", "image", "sequence", "text", "events", "bag"}, default="auto"
+        What the data are; "auto" looks at them. "bag": strings, by their words; words come back.
     objective : str, Objective, list of them or None, default=None
         What is added to the plain autoencoder: "denoising", "variational(beta=4)" and the others that `isthmus kinds`
         lists, an object such as `Variational(beta=4)` or your own `Objective`, or several, one after another.

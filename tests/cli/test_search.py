@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from isthmus import Retriever, load
+from isthmus import Autoencoder, Retriever, load
 from isthmus.cli.searching import SHOWN
 
 QUICK = ["--dim", "2", "--max-epochs", "2", "--random-state", "0"]
@@ -119,3 +119,50 @@ def test_a_report_shows_what_was_found(made, databases, command, tmp_path):
     code, _, err = command("search", databases / "people", made / "people.csv", "--items", made / "photos")
     assert code == 2
     assert "give --report as well" in err
+
+
+def test_texts_are_found_by_what_they_say(command, tmp_path):
+    texts = [f"{verb} the {what}" for verb in ("play", "stop", "love") for what in ("song", "music", "film", "tape")]
+    (tmp_path / "texts.txt").write_text("\n".join(texts) + "\n")
+    code, _, err = command("index", tmp_path / "texts.txt", "--to", tmp_path / "m", *QUICK)
+    assert code == 0, err
+    assert load(tmp_path / "m").ids_.tolist() == texts
+    pd.DataFrame({"asked": ["stop the film", "love the tapes"], "who": ["Ann", "Bo"]}).to_csv(
+        tmp_path / "asked.csv", index=False
+    )
+    hits = tmp_path / "hits.csv"
+    code, _, err = command("search", tmp_path / "m", tmp_path / "asked.csv", "--columns", "asked", "-k", 3, "-o", hits)
+    assert code == 0, err
+    found = pd.read_csv(hits)
+    assert found["query"].tolist() == ["stop the film"] * 3 + ["love the tapes"] * 3
+    assert found["id"][0] == "stop the film"
+    assert set(found["id"]) <= set(texts)
+
+
+def test_texts_in_a_column_have_ids_of_another(command, tmp_path):
+    frame = pd.DataFrame(
+        {"id": [f"q{i}" for i in range(6)], "said": ["pay", "play", "cook", "pay", "sing", "eat rice"]}
+    )
+    frame.to_csv(tmp_path / "texts.csv", index=False)
+    args = ["index", tmp_path / "texts.csv", "--kind", "bag", "--to", tmp_path / "m", *QUICK]
+    code, _, err = command(*args, "--ids", "id")
+    assert code == 0, err
+    assert load(tmp_path / "m").ids_.tolist() == frame["id"].tolist()
+    code, _, err = command(*args, "--columns", "said", "--force")
+    assert code == 0, err
+    assert load(tmp_path / "m").ids_.tolist() == list(range(6)), "texts that come twice do not name themselves"
+
+
+def test_fit_says_what_makes_a_database_of_texts(refused, tmp_path):
+    (tmp_path / "texts.txt").write_text("hello\nbye\n")
+    refused(2, "isthmus index", "fit", tmp_path / "texts.txt", "--kind", "bag", "--to", tmp_path / "m")
+
+
+def test_codes_and_words_of_texts_go_to_files(command, tmp_path):
+    texts = [f"{verb} the {what}" for verb in ("play", "stop", "love") for what in ("song", "music", "film", "tape")]
+    Autoencoder(2, kind="bag", max_epochs=1, random_state=0).fit(texts).save(tmp_path / "m")
+    (tmp_path / "texts.txt").write_text("\n".join(texts))
+    for name in ("encode", "reconstruct"):
+        code, _, err = command(name, tmp_path / "m", tmp_path / "texts.txt", "--to", tmp_path / "to.csv")
+        assert code == 0, err
+        assert pd.read_csv(tmp_path / "to.csv")["text"].tolist() == texts

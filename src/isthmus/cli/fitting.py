@@ -86,6 +86,11 @@ def fit(
     given["objective"] = objective_of(objective)
     model = Autoencoder(**given)
     selection = Selection(columns, drop, size, schema, skip_bad)
+    if kind == "bag":
+        raise ParameterError(
+            "--kind bag: `isthmus fit` judges what comes back by its error, which words lack. `isthmus index` makes "
+            "a database of texts; in Python Autoencoder(kind='bag') fits them."
+        )
     raw = selection.read(source, kind)
     asked = color_of(raw, color)
     beside = None if validation is None else selection.read(validation, raw.kind)

@@ -141,7 +141,9 @@ SkipBad = Annotated[
         show_default=False, is_flag=True,
     ),
 ]  # fmt: skip
-Kind = Annotated[str, _option(DATA, "auto, vector, table, image, sequence, text or events.", "KIND")]
+Kind = Annotated[
+    str, _option(DATA, "auto, vector, table, image, sequence, text, events or bag (texts by their words).", "KIND")
+]
 Labels = Annotated[
     str | None,
     _option(DATA, "Column that was set aside; folder: subfolders of pictures, which fit takes by itself.", "COLUMN"),
@@ -275,7 +277,7 @@ MadeCondition = Annotated[
 Database = Annotated[str, _argument("MODEL", "Folder of a retriever, as `isthmus index` writes it.")]
 Queries = Annotated[str, _argument("QUERIES", "A picture, a folder of pictures, a table or an array, or - for stdin.")]
 CodeSize = Annotated[Any, _option(MODEL, "Size of the code.", "N|auto", "--dim", parser=number)]
-Metric = Annotated[str, _option(MODEL, "Distance of codes: euclidean or cosine.", "METRIC")]
+Metric = Annotated[str, _option(MODEL, "Distance of codes: euclidean or cosine; auto: cosine for texts.", "METRIC")]
 IndexKind = Annotated[
     str, _option(MODEL, "exact; or hnsw or ivfpq, by faiss, for very many items.", "INDEX", "--index")
 ]

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Formats that hold words beside numbers.
 ENDINGS = (".csv", ".parquet", ".feather")
+#: Endings of files that hold nothing but texts.
+TEXTS = (".txt", ".jsonl", ".ndjson")
 #: Queries whose hits are printed where no file is asked for.
 SHOWN = 10
 
@@ -41,7 +43,7 @@ def index(
     schema: o.Schema = None,
     kind: o.Kind = "auto",
     dim: o.CodeSize = 32,
-    metric: o.Metric = "euclidean",
+    metric: o.Metric = "auto",
     index: o.IndexKind = "exact",
     max_epochs: o.MaxEpochs = "auto",
     random_state: o.RandomState = None,
@@ -51,7 +53,7 @@ def index(
     verbose: o.Verbose = True,
     debug: o.Debug = False,
 ) -> None:
-    """Make a database of SOURCE for `isthmus search`; the ids of pictures are their file names."""
+    """Make a database of SOURCE for `isthmus search`; ids of pictures are file names, those of texts the texts."""
     check_model_place(to, force=force)
     from isthmus import Autoencoder, Retriever
 
@@ -66,10 +68,12 @@ def index(
     )
     retriever._check_parameters()
     selection = Selection(columns, drop if ids is None else [*(drop or ()), ids], size, schema, skip_bad)
+    if kind == "auto" and source.lower().endswith(TEXTS):
+        kind = "bag"
     raw = selection.read(source, kind)
     if verbose:
         say(f"Learning what {len(raw):,} items of {raw.origin} are like. Ctrl-C stops and keeps the best so far.")
-    retriever.fit(raw, ids=None if ids is None else _names(raw, ids)).save(to)
+    retriever.fit(raw, ids=_texts(raw) if ids is None else _names(raw, ids)).save(to)
     autoencoder = retriever.autoencoder_
     if autoencoder.stopped_ == "interrupted":
         epoch = autoencoder.best_epoch_
@@ -172,8 +176,18 @@ def _names(raw: Raw, column: str) -> list[str]:
     return [str(name) for name in names]
 
 
+def _texts(raw: Raw) -> list[str] | None:
+    """Texts name themselves, where each is there once."""
+    if raw.kind != "bag":
+        return None
+    texts = next(iter(raw.extra.values())).tolist()
+    return texts if len(set(texts)) == len(texts) else None
+
+
 def _called(raw: Raw) -> list[str]:
-    """Names of the queries: those of files, else numbers."""
+    """Names of the queries: those of files, texts themselves, else numbers."""
+    if raw.kind == "bag":
+        return next(iter(raw.extra.values())).tolist()
     return list(raw.row_names) if raw.row_names is not None else [str(i) for i in range(len(raw))]
 
 

@@ -18,6 +18,7 @@ from isthmus.data.pictures import Size
 from isthmus.data.raw import Raw, Schema
 from isthmus.data.readers import read
 from isthmus.data.rows_of_tokens import as_tokens
+from isthmus.data.texts import BAG, from_texts
 from isthmus.exceptions import ParameterError
 
 
@@ -39,10 +40,11 @@ def as_raw(
         A `Raw` is given back as it is. A path is read by `read`. Frames are those of pandas, polars and
         pyarrow; a torch Dataset must be map style, its items x or (x, label); lists hold numbers, arrays of
         one shape, PIL images, texts, or (kind="events") lists of whole numbers.
-    kind : {"auto", "vector", "table", "image", "sequence", "text", "events"}, default="auto"
+    kind : {"auto", "vector", "table", "image", "sequence", "text", "events", "bag"}, default="auto"
         "auto": lists, 1-D arrays and columns with texts are texts; two axes are vectors; frames are tables; four axes
         are pictures, and three where the values are uint8 or uint16, or both sides are at least 8, neither more than
-        twice the other and no value negative; else sequences.
+        twice the other and no value negative; else sequences. "bag": texts, of which the words matter but not their
+        order.
     size : (int, int), optional
         Height and width that PIL images and pictures from a folder are resized to.
     columns, drop : str or sequence of str, optional
@@ -81,6 +83,9 @@ def as_raw(
     if isinstance(X, Raw):
         _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "rows that are already read")
         return X if kind in ("auto", X.kind) else arrange(X, kind)
+    if kind == BAG and not sparse.issparse(X) and not isinstance(X, torch.Tensor):
+        _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "a list of texts")
+        return from_texts(X)
     tokens = as_tokens(X, kind)
     if tokens is not None:
         _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "rows of tokens")

@@ -9,7 +9,7 @@ import numpy as np
 from isthmus.data.checks import refuse_empty, refuse_one_axis, shorten
 from isthmus.data.column import Column
 from isthmus.data.raw import Raw
-from isthmus.data.registry import PREPARATIONS, TOKENS
+from isthmus.data.registry import OF_TEXTS, PREPARATIONS, TOKENS
 from isthmus.exceptions import DataError, ParameterError
 
 #: Kinds that the design names and that have no preparation yet.
@@ -20,9 +20,9 @@ SMALLEST_PICTURE = 8
 
 def check_kind(kind: str) -> None:
     """Refuse kinds that there are not, or not yet."""
-    if kind == "auto" or kind in PREPARATIONS or kind in TOKENS:
+    if kind == "auto" or kind in PREPARATIONS or kind in TOKENS or kind in OF_TEXTS:
         return
-    known = ", ".join(repr(name) for name in ("auto", *PREPARATIONS, *TOKENS))
+    known = ", ".join(repr(name) for name in ("auto", *PREPARATIONS, *TOKENS, *OF_TEXTS))
     if kind in LATER:
         raise ParameterError(f"kind={kind!r} is not available yet. There are {known}.")
     raise ParameterError(f"kind={kind!r} is not known. Give one of {known}.")
@@ -32,6 +32,8 @@ def arrange(raw: Raw, kind: str) -> Raw:
     """Give a `Raw` of some axes the kind asked for, or else the one that it looks like."""
     if raw.lengths is not None:
         return raw
+    if raw.kind in OF_TEXTS or kind in OF_TEXTS:
+        return _of_texts(raw, kind)
     if raw.kind in TOKENS:
         return _as_tokens(raw, kind)
     shape = tuple(raw.values.shape)
@@ -61,6 +63,15 @@ def _as_tokens(raw: Raw, kind: str) -> Raw:
         f"{raw.origin} holds {rows}, for example {shorten(raw.values[0])}, but kind={kind!r} was asked for. Leave kind "
         f"out, or give data of that kind."
     )
+
+
+def _of_texts(raw: Raw, kind: str) -> Raw:
+    """Texts stay what they are: neither are they numbers, nor numbers texts."""
+    if raw.kind not in OF_TEXTS:
+        OF_TEXTS[kind].arrange(raw.values, raw.origin)
+    if kind not in ("auto", raw.kind):
+        raise DataError(f"{raw.origin} holds texts, kind={raw.kind!r}, which cannot be taken as kind={kind!r}.")
+    return raw
 
 
 def infer_kind(raw: Raw) -> str:

@@ -33,13 +33,13 @@ class Schema:
     Parameters
     ----------
     kind : str
-        "vector", "table", "image" or "sequence".
+        "vector", "table", "image", "sequence" or "bag".
     item_shape : tuple of int
         Shape of one item as brought: (d,), (h, w), (h, w, c) or (time, channels).
     dtype : str
         NumPy dtype of the values as brought.
     container : str
-        "numpy", "scipy", "pandas", "polars", "pyarrow", "torch" or "torch_nchw".
+        "numpy", "scipy", "pandas", "polars", "pyarrow", "torch", "torch_nchw" or "text".
     names : tuple of str, optional
         Column names, where a frame had them and all are strings.
     column_dtypes : tuple of str, optional
@@ -100,7 +100,7 @@ class Raw:
     values : ndarray or scipy csr of shape (n, *item_shape)
         The values in the numeric dtype brought; NaN means missing.
     kind : str
-        "vector", "table", "image" or "sequence".
+        "vector", "table", "image", "sequence" or "bag": counts of words, which `names` lists.
     names : tuple of str, optional
         Column names; frames only, and only where all are strings.
     container : str, default="numpy"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.data.bag import BagPreparation
 from isthmus.data.image import ImagePreparation
 from isthmus.data.mixed import MixedPreparation
 from isthmus.data.preparation import Preparation
@@ -25,6 +26,8 @@ PREPARATIONS: dict[str, type[Preparation]] = {
 
 #: The preparations of rows of tokens.
 TOKENS: dict[str, type[TokenPreparation]] = {p.kind: p for p in (TextPreparation, EventPreparation)}
+#: Those of what comes as strings, and is taken as their words alone.
+OF_TEXTS: dict[str, type[Preparation]] = {BagPreparation.kind: BagPreparation}
 
 
 def preparation_for(raw: Raw, scaling: str = "auto", tokenizer: str = "auto") -> Preparation:
@@ -51,12 +54,12 @@ def preparation_for(raw: Raw, scaling: str = "auto", tokenizer: str = "auto") ->
     if raw.lengths is not None:
         return RaggedPreparation(scaling)
     by_rank = raw.kind == "table" and scaling == "quantile"
-    return (MixedPreparation if raw.schema.is_mixed or by_rank else PREPARATIONS[raw.kind])(scaling)
+    return (MixedPreparation if raw.schema.is_mixed or by_rank else (PREPARATIONS | OF_TEXTS)[raw.kind])(scaling)
 
 
 def restore_preparation(config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Preparation:
     """Rebuild a fitted preparation from its `config` and `arrays`."""
-    of_kind = (PREPARATIONS | TOKENS)[config["kind"]]
+    of_kind = (PREPARATIONS | TOKENS | OF_TEXTS)[config["kind"]]
     for special, key in ((MixedPreparation, "coders"), (RaggedPreparation, "longest")):
         of_kind = special if key in config else of_kind
     return of_kind.restore(config, arrays)

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from isthmus.data.texts import BAG
+from isthmus.exceptions import DataError
+
 if TYPE_CHECKING:
     from isthmus.autoencoder import Autoencoder
     from isthmus.data import Raw
@@ -216,6 +219,11 @@ def row_errors(x: np.ndarray, x_hat: np.ndarray, seen: np.ndarray) -> np.ndarray
 
 def measure(model: Autoencoder, raw: Raw) -> Measured:
     """Sum up the errors of the model and of its PCA over all rows of `raw`."""
+    if model.kind_ == BAG:
+        raise DataError(
+            "Texts come back as words, which have no error to compare. The model's comparison_ has that of their axes "
+            "beside PCA's; benchmarks/text_search.py compares what is found."
+        )
     result: Measured | None = None
     for batch in batches(model, raw):
         if result is None:

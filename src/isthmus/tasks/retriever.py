@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus import parameters as check
 from isthmus.autoencoder import Autoencoder
 from isthmus.data import Raw, as_raw
+from isthmus.data.texts import BAG
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.objectives import Neighbours
 from isthmus.tasks.base import Learnt, Task
@@ -20,7 +21,7 @@ from isthmus.tasks.retrieval_parts.approximate import FEWEST_ITEMS, INDEXES, App
 from isthmus.tasks.retrieval_parts.exact import search_exact
 from isthmus.tasks.retrieval_parts.naming import as_numbers, from_numbers, named, places
 
-EUCLIDEAN, COSINE, EXACT = "euclidean", "cosine", "exact"
+AUTO, EUCLIDEAN, COSINE, EXACT = "auto", "euclidean", "cosine", "exact"
 #: Rows of a step, among which neighbours are sought.
 BATCH = 512
 #: Steps that 60,000 rows get; the number grows as the rows to the power 0.4, from so many on.
@@ -30,10 +31,11 @@ DENSE = 4096
 
 
 class Retriever(Task):
-    """Find the items of a database that are most like a query: vectors, rows of tables, pictures or sequences.
+    """Find the items of a database that are most like a query: vectors, rows of tables, pictures, sequences or texts.
 
     Items and queries are compared by their codes. Unless the autoencoder brings an objective of its own, it is fitted
-    with `Neighbours`, which gives near rows near codes; no labels are needed.
+    with `Neighbours`, which gives near rows near codes; the prepared texts of kind="bag" are near enough as they are.
+    No labels are needed.
 
     Parameters
     ----------
@@ -42,15 +44,15 @@ class Retriever(Task):
         the batch, the number of epochs, and a dense network for pictures of up to 4,096 values.
     latent_dim : int or "auto", default=32
         Size of the code, where no autoencoder is given.
-    metric : {"euclidean", "cosine"}, default="euclidean"
-        Distance of codes; "cosine" is one less the cosine, from 0 to 2; to a code of zeros it is 1. It is that of the
-        fit: set later, it holds from the next fit on.
+    metric : {"auto", "euclidean", "cosine"}, default="auto"
+        Distance of codes; "auto" is "cosine" for texts and "euclidean" for all else. "cosine" is one less the cosine,
+        from 0 to 2; to a code of zeros it is 1. It is that of the fit: set later, it holds from the next fit on.
     index : {"exact", "hnsw", "ivfpq"}, default="exact"
         "exact" looks at every item. The others look at fewer of them and miss some, by faiss (`isthmus[index]`):
         "hnsw" by a graph, "ivfpq" by cells and a byte for two units, for a million items and more, from 9,984 on; where
         fewer are left, all are looked at. Set after the fit, it holds from the next search on.
-    kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
-        What the data are; "auto" looks at them.
+    kind : {"auto", "vector", "table", "image", "sequence", "bag"}, default="auto"
+        What the data are; "auto" looks at them. "bag": texts, by their words.
     random_state : int, RandomState instance or None, default=None
         Of an autoencoder that has none of its own.
     device : str, default="auto"
@@ -67,7 +69,7 @@ class Retriever(Task):
     ids_ : ndarray of int64, or of str objects, of shape (n,)
         Names of the items.
     metric_ : str
-        Distance that the codes are kept for: `metric`, as it was in fit.
+        Distance that the codes are kept for, chosen in fit.
     kind_, schema_, n_features_in_, feature_names_in_, n_rows_
         As of `Autoencoder`; `n_rows_` counts the rows fitted on, which `add` and `remove` leave alone.
 
@@ -105,7 +107,7 @@ class Retriever(Task):
             "None or an Autoencoder, such as Autoencoder(32)",
         ),
         "latent_dim": check.AUTOENCODER["latent_dim"],
-        "metric": (check.word(EUCLIDEAN, COSINE), f"'{EUCLIDEAN}' or '{COSINE}'"),
+        "metric": (check.word(AUTO, EUCLIDEAN, COSINE), f"'{AUTO}', '{EUCLIDEAN}' or '{COSINE}'"),
         "index": (check.word(EXACT, *INDEXES), ", ".join(map(repr, (EXACT, *INDEXES)))),
     }
     ABOUT: ClassVar = "A retriever: it finds the items of its database that are most like a query."
@@ -126,7 +128,7 @@ class Retriever(Task):
         autoencoder: Autoencoder | None = None,
         *,
         latent_dim: int | str = 32,
-        metric: str = EUCLIDEAN,
+        metric: str = AUTO,
         index: str = EXACT,
         kind: str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -175,8 +177,9 @@ class Retriever(Task):
         check_items(self.index, len(raw))
         unfitted, left = self._chosen(raw)
         autoencoder = unfitted.fit(raw)
-        codes = _encoded(autoencoder, raw, self.metric)
-        self.autoencoder_, self.metric_, self._left = autoencoder, self.metric, left
+        metric = self.metric if self.metric != AUTO else COSINE if raw.kind == BAG else EUCLIDEAN
+        codes = _encoded(autoencoder, raw, metric)
+        self.autoencoder_, self.metric_, self._left = autoencoder, metric, left
         self._fitted_on(autoencoder.preparation_, len(raw))
         self._hold(codes, names, len(raw))
         return self
@@ -284,9 +287,9 @@ class Retriever(Task):
         if raw.kind == "image" and math.prod(raw.item_shape) <= DENSE:
             choices["network"] = ("auto", "dense")
         params = own.get_params(deep=False)
-        if not _is(params["objective"], None):
+        if raw.kind == BAG or not _is(params["objective"], None):
             # Made for an objective of its own, the rest is as well left to the autoencoder.
-            for name in ("batch_size", "max_epochs", "network"):
+            for name in ("objective", "batch_size", "max_epochs", "network"):
                 choices.pop(name, None)
         left = {name: choice for name, (default, choice) in choices.items() if _is(params[name], default)}
         return own.set_params(**left), list(left)

@@ -251,6 +251,7 @@ def _choose_architecture(
 def return_to_pca(model: Model, params: Mapping[str, Any], raw: Raw, seed: int) -> None:
     """Make the model the PCA of all rows: nothing beat its start, so no row need be held out any more."""
     loss, preparation = prepare(params, raw, None)
+    # More rows may have more to tell, or be longer, and the network's width stands.
     if loss.name == model.loss.name and preparation.shape_ == model.preparation.shape_:
         model.preparation = preparation
     rows = model.preparation.rows(raw, model.dtype).to(model.device)

@@ -9,6 +9,7 @@ import numpy as np
 
 from isthmus.data import Preparation, Raw, preparation_for
 from isthmus.data.moments import only_zeros_and_ones
+from isthmus.data.texts import BAG
 from isthmus.exceptions import ParameterError
 from isthmus.objectives import Columns, Loss
 from isthmus.training.setup import loss_for
@@ -30,6 +31,10 @@ def prepare(params: Mapping[str, Any], raw: Raw, train: np.ndarray | None) -> tu
         learnt = raw.take(train)
     preparation = preparation_for(raw, scaling).fit(learnt)
     preparation.make_room(raw)
+    if raw.kind == BAG and name in ("bce", "poisson"):
+        raise ParameterError(
+            f"loss={name!r} cannot be used with texts, whose prepared values fall below 0; leave loss='auto'."
+        )
     if preparation.heads_:
         if name not in ("auto", "mse", "mae", "huber"):
             raise ParameterError(

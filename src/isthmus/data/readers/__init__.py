@@ -20,7 +20,9 @@ from isthmus.data.readers.idx import read_idx
 from isthmus.data.readers.lines import read_json_lines, read_standard_input, read_text
 from isthmus.data.readers.numpy_files import read_npy, read_npz
 from isthmus.data.readers.sequences import read_recordings, recordings_in
+from isthmus.data.readers.texts import read_texts
 from isthmus.data.rows_of_tokens import TEXT
+from isthmus.data.texts import BAG
 from isthmus.exceptions import DataError, ParameterError
 
 Table = Callable[[Path, Asked], Raw]
@@ -70,8 +72,10 @@ def read(
         JSON text a line, or an object with one as "text", or a list of events), a picture, a folder of pictures (with
         its subfolders), a folder of tables or arrays (one sequence a file: rows are time steps), or "-" for CSV on
         standard input. No file can run code: pickled objects are refused.
-    kind : {"auto", "vector", "table", "image", "sequence", "text", "events"}, default="auto"
+    kind : {"auto", "vector", "table", "image", "sequence", "text", "events", "bag"}, default="auto"
         Kind of the data; by default files with columns are tables, and the others are taken by their shape.
+        "bag": one text a line of .txt, or one in the column of a table or of .jsonl (one object a line) that `columns`
+        names; the other columns lie in `Raw.extra`.
     size : int or (int, int), optional
         Height and width to resize pictures to.
     skip_bad : bool, default=False
@@ -121,6 +125,12 @@ def read(
     _only_for_pictures(wanted, skip_bad, path.name)
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty (0 bytes).")
+    if kind == BAG:
+        if schema is not None:
+            raise ParameterError(
+                "schema= says what columns are, but kind='bag' takes one column of texts. Leave it out."
+            )
+        return _guarded(partial(read_texts, path, columns, drop, TABLES), path)
     for ending, table in TABLES.items():
         if name.endswith(ending):
             return arrange(_guarded(partial(table, path, asked), path), kind)

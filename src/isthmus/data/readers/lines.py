@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from isthmus.data.checks import shorten
 from isthmus.data.raw import Raw
@@ -18,13 +17,13 @@ KEY = "text"
 
 def read_text(path: Path, kind: str = "auto") -> Raw:
     """Read a .txt file: each line is a text."""
-    return from_items(_lines(path), TEXT, str(path))
+    return from_items(lines_of(path), TEXT, str(path))
 
 
 def read_json_lines(path: Path, kind: str = "auto") -> Raw:
     """Read a .jsonl file: each line is a text, an object with one, or a list of whole numbers."""
     items = []
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(lines_of(path), start=1):
         try:
             item = json.loads(line)
         except ValueError as error:
@@ -49,11 +48,12 @@ def read_standard_input() -> Raw:
     return from_items(_split(data, "standard input"), TEXT, "standard input")
 
 
-def _lines(path: Path) -> list[Any]:
+def lines_of(path: Path) -> list[str]:
+    """Lines of a file in UTF-8, without what ends them."""
     return _split(path.read_bytes(), str(path))
 
 
-def _split(data: bytes, path: str) -> list[Any]:
+def _split(data: bytes, path: str) -> list[str]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
