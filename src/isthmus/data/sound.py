@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -210,6 +210,12 @@ def give_back(sounds: Sequence[Sound], like: Any) -> Any:
     if isinstance(like, (list, tuple)):
         return [_one_back(sound, item) for sound, item in zip(sounds, like, strict=True)]
     return list(sounds)
+
+
+def changed(X: Any, change: Callable[[Sound], Sound]) -> Any:
+    """Change sounds one by one, and give them back in the container that they were brought in."""
+    sounds = as_sounds(X)
+    return give_back([change(sounds[i]) for i in range(len(sounds))], X)
 
 
 def resampled(samples: np.ndarray, rate: int, to: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from isthmus.data.pictures import endings
 from isthmus.exceptions import DataError, MissingExtraError, ParameterError
 from isthmus.storage.atomic import StrPath, write_bytes
 
@@ -64,8 +65,9 @@ def sounds_in(folder: Path) -> list[Path]:
 
 
 def holds_sounds(folder: Path) -> bool:
-    """Whether a folder, or one below it, holds a sound, by the endings of names."""
-    return any(is_sound_file(name) for _, _, names in os.walk(folder) for name in names if not name.startswith("."))
+    """Whether a folder, with those below it, holds a sound and no picture, by the endings of names."""
+    seen = [name.lower() for _, _, names in os.walk(folder) for name in names if not name.startswith(".")]
+    return any(map(is_sound_file, seen)) and not any(name.endswith(endings()) for name in seen)
 
 
 def look_at_sound(path: Path) -> Form:

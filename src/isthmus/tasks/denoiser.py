@@ -11,8 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.data import as_raw, preparation_for
 from isthmus.data.photos import Photos, give_back, looks_like_photos
-from isthmus.data.sound import Sound, as_sounds, looks_like_sounds
-from isthmus.data.sound import give_back as sounds_back
+from isthmus.data.sound import Sound, as_sounds, changed, looks_like_sounds
 from isthmus.networks.unet import WIDTHS
 from isthmus.tasks.base import Learnt, Task
 from isthmus.tasks.channels import apart, channelwise, check_frames, own_channels
@@ -214,8 +213,7 @@ class Denoiser(TransformerMixin, Task):
             photos = pictures_of(X)
             return give_back([self.clean_picture(photos, i) for i in range(len(photos))], X)
         if self.kind_ == "audio":
-            sounds = as_sounds(X)
-            return sounds_back([self.clean_sound(sounds[i]) for i in range(len(sounds))], X)
+            return changed(X, self.clean_sound)
         if self.kind_ == "sequence":
             signals = Signals(X)
             return signals.give_back([self._clean_signal(signals, i) for i in range(len(signals))])
@@ -242,9 +240,13 @@ class Denoiser(TransformerMixin, Task):
 
     def clean_sound(self, sound: Sound) -> Sound:
         """Clean one sound of any rate, length and channels, which it keeps."""
+        return self.of_sounds_.apply(sound, self._precision)
+
+    @property
+    def of_sounds_(self) -> SoundRestorer:
+        """What cleans sounds: its rate, the levels it learnt at, the numbers of the noises held out."""
         check_is_fitted(self)
-        assert isinstance(self._restorer, SoundRestorer)
-        return self._restorer.apply(sound, self._precision)
+        return SoundRestorer.of(self._restorer)
 
     def with_noise(self, values: np.ndarray, seed: int = 0) -> np.ndarray:
         """Add the noise learnt to a clean picture (h, w, c), of the level in the middle of the range: float32."""
@@ -337,13 +339,12 @@ class Denoiser(TransformerMixin, Task):
         self._forget()
         self._device = choose_device(self.device)
         self._precision = choose_restoring_precision(self.precision, self._device)
-        restorer = SoundRestorer.for_sounds(mixed.clean, None if self.widths == "auto" else self.widths)
+        restorer = SoundRestorer.for_sounds(mixed.clean, None if self.widths == "auto" else self.widths, mixed.levels)
         split = held_out(len(mixed.clean), self.validation_fraction, seed)
-        what = {"items": len(mixed.clean), "data": self._digest(given, wanted, recorded), "seed": seed}
-        schedule = self._schedule("audio", BATCH, seed, what)
+        schedule = self._schedule("audio", BATCH, seed, {"data": self._digest(given, wanted, recorded), "seed": seed})
         self.history_ = learn_sounds(restorer, mixed, self._device, split, schedule, shown(self.verbose))
-        self._restorer, self.kind_, self.n_rows_ = restorer, "audio", len(mixed.clean)
-        self.held_out_ = tuple(split[1])
+        self._restorer, self.held_out_ = restorer, tuple(split[1])
+        self.kind_, self.n_rows_ = "audio", len(mixed.clean)
 
     def _fit_rows(self, kind: str, X: Any, y: Any, levels: tuple[float, float] | None) -> None:
         """Learn from rows of numbers."""
@@ -392,8 +393,8 @@ class Denoiser(TransformerMixin, Task):
         values = learnt.values
         self._device = choose_device(self.device)
         take = RESTORERS.get(values["kind"], RowRestorer)
-        of_rows = take is RowRestorer
-        self._precision = "float32" if of_rows else choose_restoring_precision(self.precision, self._device)
+        rows = take is RowRestorer
+        self._precision = "float32" if rows else choose_restoring_precision(self.precision, self._device)
         self._restorer = take.restored(values["restorer"], learnt.arrays, self._device)
         self.kind_, self.n_rows_, self.held_out_ = values["kind"], values["n_rows"], tuple(values["held_out"])
         self.history_ = {name: list(column) for name, column in values["history"].items()}

@@ -114,6 +114,7 @@ def learn_sounds(
         if sounds is not None and all(_is_silent(sounds, i) for i in range(len(sounds))):
             raise DataError(f"Every {name} sound of {sounds.origin} is silent. Give some that can be heard.")
     noises, noises_out = ([], []) if mixed.noises is None else held_out(len(mixed.noises), NOISES_OUT, schedule.seed)
+    restorer.noises_out = tuple(noises_out)
     network = restorer.make(schedule.seed, device)
     batches = mixed.batches(train, noises, restorer, schedule.seed)
     held = mixed.batches(out, noises_out or noises, restorer, schedule.seed + 1) if out else None

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from isthmus.data.sound import Sound, Sounds, fitted_to, resampled
 from isthmus.data.spectra import istft, stft
+from isthmus.exceptions import DataError
 from isthmus.networks.unet import UNet, padded
 from isthmus.tasks.pixel_network import take_weights, weights_of
 from isthmus.training.crops import Planes
@@ -42,16 +43,31 @@ class SoundRestorer:
         Samples per second that it works at.
     widths : tuple of int
         Channels of the U-Net by stage.
+    levels : (float, float)
+        Range of levels that it learnt at, in dB of signal to noise.
+    noises_out : tuple of int
+        Numbers of the noises that were held out.
     """
 
     rate: int
     widths: tuple[int, ...]
+    levels: tuple[float, float]
+    noises_out: tuple[int, ...] = ()
 
     @classmethod
-    def for_sounds(cls, sounds: Sounds, widths: Sequence[Any] | None) -> SoundRestorer:
+    def for_sounds(cls, sounds: Sounds, widths: Sequence[Any] | None, levels: tuple[float, float]) -> SoundRestorer:
         """Make one of the rate that most sounds have, or as much of it as speech needs."""
         rate, _ = Counter(form.rate for form in sounds.forms).most_common(1)[0]
-        return cls(min(rate, MOST_RATE), WIDTHS if widths is None else tuple(map(int, widths)))
+        return cls(min(rate, MOST_RATE), WIDTHS if widths is None else tuple(map(int, widths)), levels)
+
+    @classmethod
+    def of(cls, restorer: Any) -> SoundRestorer:
+        """Give a restorer as one of sounds; refuse others."""
+        if not isinstance(restorer, cls):
+            raise DataError(
+                "This Denoiser was not fitted on sounds. Fit one on sounds, or give it what it was fitted on."
+            )
+        return restorer
 
     @property
     def n_fft(self) -> int:
@@ -106,7 +122,13 @@ class SoundRestorer:
         whole, side = sound.shape[-1], int(WINDOW * self.rate)
 
         def clean(part: Tensor) -> Tensor:
-            return self._masked(lambda x: in_precision(self.network, x, precision), part)
+            # The mean of two, whose frames lie half a hop apart: what one mask gets wrong the other does not.
+            shift = self.n_fft // 4
+            found = (
+                self._masked(lambda x: in_precision(self.network, x, precision), nn.functional.pad(part, (by, 0)))
+                for by in (0, shift)
+            )
+            return sum(one[..., -part.shape[-1] :] for one in found) / 2
 
         if whole <= side:
             return clean(sound)
@@ -138,7 +160,8 @@ class SoundRestorer:
 
     def config(self) -> dict[str, Any]:
         """Give all but the weights as JSON can hold it."""
-        return {"rate": self.rate, "widths": list(self.widths)}
+        own = {"rate": self.rate, "widths": list(self.widths)}
+        return own | {"levels": list(self.levels), "noises_out": list(self.noises_out)}
 
     def weights(self) -> dict[str, np.ndarray]:
         """Give the network's weights by name."""
@@ -147,7 +170,8 @@ class SoundRestorer:
     @classmethod
     def restored(cls, config: dict[str, Any], weights: dict[str, np.ndarray], device: torch.device) -> SoundRestorer:
         """Make it again from `config` and `weights`."""
-        made = cls(config["rate"], tuple(config["widths"]))
+        low, high = config["levels"]
+        made = cls(config["rate"], tuple(config["widths"]), (low, high), tuple(config["noises_out"]))
         take_weights(made.make(0, device), weights)
         return made
 
