@@ -145,6 +145,7 @@ def test_what_is_no_sound_is_refused():
         as_sounds([])
     assert not looks_like_sounds(np.zeros((5, 5)))
     assert not looks_like_sounds([np.zeros((5, 5))])
+    assert not looks_like_sounds(["a line of text " * 1000])
 
 
 @pytest.mark.parametrize(("rate", "to"), [(44100, 8000), (16000, 8000), (8000, 48000), (11025, 8000)])

@@ -17,6 +17,8 @@ from isthmus.data.kinds import arrange, check_kind
 from isthmus.data.pictures import Size
 from isthmus.data.raw import Raw, Schema
 from isthmus.data.readers import read
+from isthmus.data.sound import looks_like_sounds
+from isthmus.data.sound_features import raw_of_sounds
 from isthmus.exceptions import ParameterError
 
 
@@ -34,10 +36,10 @@ def as_raw(
 
     Parameters
     ----------
-    X : Raw, path, array, sparse matrix, frame, tensor, Dataset or list
+    X : Raw, path, array, sparse matrix, frame, tensor, Dataset, sounds or list
         A `Raw` is given back as it is. A path is read by `read`. Frames are those of pandas, polars and
         pyarrow; a torch Dataset must be map style, its items x or (x, label); lists hold numbers, arrays of
-        one shape or PIL images.
+        one shape or PIL images. Sounds, as `as_sounds` takes them, become patches of one size (`sound_features`).
     kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
         "auto": two axes are vectors; frames are tables; four axes are pictures, and three where the values
         are uint8 or uint16, or both sides are at least 8, neither more than twice the other and no value
@@ -80,6 +82,9 @@ def as_raw(
     if isinstance(X, Raw):
         _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "rows that are already read")
         return X if kind in ("auto", X.kind) else arrange(X, kind)
+    if looks_like_sounds(X):
+        _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "sounds")
+        return arrange(raw_of_sounds(X), kind)
     # Asking whether something is a frame takes longer than encoding a row: arrays are not asked.
     frame = None if type(X) is np.ndarray else as_frame(X, "The frame given")
     if frame is not None:

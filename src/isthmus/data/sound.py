@@ -175,11 +175,15 @@ def looks_like_sounds(X: Any) -> bool:
     """Whether something holds sounds: sound files, a folder with one in it, pairs of samples and rate."""
     if isinstance(X, (Sounds, Sound)) or _is_pair(X):
         return True
-    first = X[0] if isinstance(X, (list, tuple)) and len(X) else X
-    if isinstance(first, (str, os.PathLike)):
-        path = Path(first).expanduser()
-        return is_sound_file(path) or (path.is_dir() and holds_sounds(path))
-    return first is not X and (isinstance(first, Sound) or _is_pair(first))
+    if isinstance(X, (str, os.PathLike)):
+        return is_sound_file(X) or (Path(X).is_dir() and holds_sounds(Path(X)))
+    if not isinstance(X, (list, tuple)) or not X:
+        return False
+    # Strings in a list may be texts, of any length: only their ending is looked at.
+    first = X[0]
+    return (
+        is_sound_file(first) if isinstance(first, (str, os.PathLike)) else isinstance(first, Sound) or _is_pair(first)
+    )
 
 
 def give_back(sounds: Sequence[Sound], like: Any) -> Any:

@@ -61,7 +61,7 @@ def mixed(clean: np.ndarray, noise: np.ndarray, level: float) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> mixed(np.array([1.0, -1.0]), np.array([5.0, 5.0]), 20.0).round(6).tolist()
+    >>> [round(float(v), 3) for v in mixed(np.array([1.0, -1.0]), np.array([5.0, 5.0]), 20.0)]
     [1.1, -0.9]
     """
     power = float(np.mean(np.square(noise, dtype=np.float64)))

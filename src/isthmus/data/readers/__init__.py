@@ -18,6 +18,8 @@ from isthmus.data.readers.delimited import read_delimited, read_stdin
 from isthmus.data.readers.folder import read_folder, read_picture
 from isthmus.data.readers.idx import read_idx
 from isthmus.data.readers.numpy_files import read_npy, read_npz
+from isthmus.data.sound_features import raw_of_sounds
+from isthmus.data.sound_files import holds_sounds, is_sound_file
 from isthmus.exceptions import DataError, ParameterError
 
 Table = Callable[[Path, Asked], Raw]
@@ -55,15 +57,15 @@ def read(
     schema: Mapping[str, Any] | None = None,
     like: Schema | None = None,
 ) -> Raw:
-    r"""Read a file, a folder of pictures, or CSV from standard input.
+    r"""Read a file, a folder of pictures or of sounds, or CSV from standard input.
 
     Parameters
     ----------
     source : str or path
         A CSV or TSV file with a line of column names (perhaps gzipped), Parquet, Feather or Arrow, .npy, .npz
-        (the array named X or x, or the only one), .idx or .idx.gz (MNIST's format), a picture, a folder of
-        pictures (with its subfolders), or "-" for CSV on standard input. No file can run code: pickled
-        objects are refused.
+        (the array named X or x, or the only one), .idx or .idx.gz (MNIST's format), a picture or a sound, a folder
+        of them (with its subfolders; sounds become patches, `sound_features`), or "-" for CSV on standard
+        input. No file can run code: pickled objects are refused.
     kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
         Kind of the data; by default files with columns are tables, and the others are taken by their shape.
     size : int or (int, int), optional
@@ -105,6 +107,10 @@ def read(
         return arrange(read_stdin(asked), kind)
     path = existing(source)
     name = path.name.lower()
+    if is_sound_file(name) or (path.is_dir() and holds_sounds(path)):
+        _only_tables_have_columns(asked, path)
+        _only_for_pictures(wanted, skip_bad, path.name)
+        return arrange(raw_of_sounds(path), kind)
     if path.is_dir() or name.endswith(endings()):
         _only_tables_have_columns(asked, path)
         raw = read_folder(path, wanted, skip_bad) if path.is_dir() else read_picture(path, wanted)

@@ -124,11 +124,11 @@ class SoundRestorer:
         def clean(part: Tensor) -> Tensor:
             # The mean of two, whose frames lie half a hop apart: what one mask gets wrong the other does not.
             shift = self.n_fft // 4
-            found = (
+            found = [
                 self._masked(lambda x: in_precision(self.network, x, precision), nn.functional.pad(part, (by, 0)))
                 for by in (0, shift)
-            )
-            return sum(one[..., -part.shape[-1] :] for one in found) / 2
+            ]
+            return (found[0] + found[1][..., shift:]) / 2
 
         if whole <= side:
             return clean(sound)
