@@ -1,4 +1,4 @@
-"""`isthmus denoise`: noise out of pictures, signals and rows."""
+"""`isthmus denoise`: noise out of pictures, sounds, signals and rows."""
 
 # ruff: noqa: PLC0415 - all of these bring torch, which is imported once a command runs
 
@@ -14,6 +14,7 @@ from isthmus.cli.films import check_film_place, clean_film, context_of, is_film
 from isthmus.cli.jobs import check_places, saved
 from isthmus.cli.photos import check_place, check_writable, in_pairs, names_for, say_learning, write_photos
 from isthmus.cli.reading import Selection, has_pictures
+from isthmus.cli.sounds import check_sound_place, clean_sounds, is_sound
 from isthmus.cli.tables import print_places
 from isthmus.cli.writing import STANDARD_OUTPUT, Result, check_file, check_rows, write_rows
 from isthmus.exceptions import ParameterError
@@ -34,6 +35,7 @@ def denoise(
     to: m.ToClean,
     clean: m.CleanData = None,
     pairs: m.PairedData = None,
+    noise_from: m.NoiseFrom = None,
     noise: m.NoiseKind = "gaussian",
     level: m.NoiseLevel = None,
     columns: o.Columns = None,
@@ -57,8 +59,13 @@ def denoise(
     if clean is not None and pairs is not None:
         raise ParameterError("--clean and --pairs exclude each other: give clean data, or what SOURCE is to become.")
     film = is_film(source, frames=frames)
-    pictures = not film and has_pictures(source)
-    if film:
+    sounds = not film and is_sound(source)
+    pictures = not film and not sounds and has_pictures(source)
+    if noise_from is not None and (not sounds or clean is None):
+        raise ParameterError("--noise-from brings recordings of noise to mix with clean sounds: give --clean as well.")
+    if sounds:
+        check_sound_place(to, source, force=force)
+    elif film:
         check_film_place(to, source, force=force)
     elif pictures:
         check_place(to, source, force=force)
@@ -66,9 +73,9 @@ def denoise(
         check_rows(to, source)
     if report is not None:
         check_file(report, (".html", ".htm"), source)
-        if not pictures:
-            raise ParameterError(f"--report shows pictures, but {source} holds none; leave it out.")
-    check_places(model, save, force=force, clean=clean, pairs=pairs)
+        if not pictures and not sounds:
+            raise ParameterError(f"--report shows pictures and sounds, but {source} holds none; leave it out.")
+    check_places(model, save, force=force, clean=clean, pairs=pairs, **{"noise-from": noise_from})
     from isthmus import Denoiser
 
     way = "clean" if clean is not None else "pairs" if pairs is not None else "noisy"
@@ -80,7 +87,7 @@ def denoise(
             level,
             learn_from=way,
             context=context_of(context, film=film),
-            kind="image" if pictures or film else kind,
+            kind="audio" if sounds else "image" if pictures or film else kind,
             max_steps=max_steps,
             max_minutes=max_minutes,
             random_state=random_state,
@@ -88,7 +95,10 @@ def denoise(
             verbose=int(verbose),
         )
     )
-    if film:
+    if sounds:
+        learn, fitted = clean or pairs, model is not None
+        clean_sounds(denoiser, source, to, learn, noise_from, report, save, fitted=fitted, verbose=verbose)
+    elif film:
         clean_film(denoiser, source, to, clean or pairs, save, fitted=model is not None, verbose=verbose)
     elif pictures:
         learn, fitted = clean or pairs, model is not None
@@ -110,6 +120,10 @@ $ isthmus denoise noisy/ --to clean/ --clean good-photos/ --level 25 --save deno
 $ isthmus denoise noisy.png --to clean.png --model denoiser
 
 $ isthmus denoise clip.mp4 --to clean.mp4
+
+$ isthmus denoise noisy/ --to clean/ --clean voices/ --noise-from noises/ --save denoiser
+
+$ isthmus denoise noisy.wav --to clean.wav --model denoiser
 
 $ isthmus denoise scans/ --to cleaned/ --max-minutes 10 --report report.html""",
 }

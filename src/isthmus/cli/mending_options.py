@@ -52,7 +52,7 @@ def colour(text: Any) -> Any:
 
 
 NoisySource = Annotated[
-    str, _argument("SOURCE", "Noisy picture or folder of pictures, or a table of numbers (CSV, Parquet, .npy ...).")
+    str, _argument("SOURCE", "Noisy picture or sound, folder of them, or a table of numbers (CSV, .npy ...).")
 ]
 CleanData = Annotated[
     str | None, _option(DATA, "Clean data to learn from; noise is added to them.", "CLEAN", "--clean")
@@ -61,16 +61,25 @@ PairedData = Annotated[
     str | None,
     _option(DATA, "What SOURCE is to become, in the same order; may have other noise itself.", "PAIRS", "--pairs"),
 ]
+NoiseFrom = Annotated[
+    str | None,
+    _option(DATA, "Recordings of noise alone, mixed with the clean sounds.", "NOISES", "--noise-from"),
+]
 NoiseKind = Annotated[str, _option(MODEL, "gaussian, poisson, salt_pepper or jpeg.", "NOISE")]
 NoiseLevel = Annotated[
     Any,
-    _option(MODEL, "How much noise: a number or a range. gaussian: in grey levels, 25.", "X|LOW-HIGH", parser=level),
+    _option(
+        MODEL,
+        "How much noise: a number or a range. gaussian: in grey levels, 25; sounds: dB.",
+        "X|LOW-HIGH",
+        parser=level,
+    ),
 ]
 MaxSteps = Annotated[Any, _option(TRAINING, "Training steps.", "N|auto", parser=number)]
 MaxMinutes = Annotated[float | None, _option(TRAINING, "End training after so many minutes.", "MINUTES")]
 ToClean = Annotated[
     str,
-    _option(OUTPUT, "The result: a folder, a picture's name, or for tables .csv, .parquet ...", "PLACE", "-o", "--to"),
+    _option(OUTPUT, "The result: a folder, a picture's or sound's name, or for tables .csv ...", "PLACE", "-o", "--to"),
 ]
 
 HoledSource = Annotated[str, _argument("SOURCE", "Picture, or folder of pictures.")]

@@ -23,8 +23,8 @@ KEPT = (".png", ".tif", ".tiff", ".npy")
 WRITTEN = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".webp", ".npy")
 
 
-def check_place(to: str, source: str, *, force: bool) -> None:
-    """Refuse, before any work, a place that pictures cannot be written to: a folder, or a file for a single picture."""
+def check_place(to: str, source: str, written: tuple[str, ...] = WRITTEN, *, force: bool) -> None:
+    """Refuse, before any work, a place that results cannot be written to: a folder, or a file for a single one."""
     from isthmus.storage.atomic import check_folder
 
     if ending_of(to):
@@ -32,7 +32,7 @@ def check_place(to: str, source: str, *, force: bool) -> None:
             raise ParameterError(
                 f"--to {to} is the name of one file, but {source} is a folder. Give a folder: a name without ending."
             )
-        check_file(to, WRITTEN, source)
+        check_file(to, written, source)
         return
     check_folder(to)
     if Path(to).is_dir() and any(Path(to).iterdir()) and not force:

@@ -17,7 +17,10 @@ from isthmus.data.kinds import arrange, check_kind
 from isthmus.data.pictures import Size
 from isthmus.data.raw import Raw, Schema
 from isthmus.data.readers import read
+from isthmus.data.registry import TOKENS
 from isthmus.data.rows_of_tokens import as_tokens
+from isthmus.data.sound import looks_like_sounds
+from isthmus.data.sound_features import raw_of_sounds
 from isthmus.data.texts import BAG, from_texts
 from isthmus.exceptions import ParameterError
 
@@ -36,10 +39,11 @@ def as_raw(
 
     Parameters
     ----------
-    X : Raw, path, array, sparse matrix, frame, tensor, Dataset or list
+    X : Raw, path, array, sparse matrix, frame, tensor, Dataset, sounds or list
         A `Raw` is given back as it is. A path is read by `read`. Frames are those of pandas, polars and
         pyarrow; a torch Dataset must be map style, its items x or (x, label); lists hold numbers, arrays of
-        one shape, PIL images, texts, or (kind="events") lists of whole numbers.
+        one shape, PIL images, texts, or (kind="events") lists of whole numbers. Sounds, as `as_sounds` takes them,
+        become patches of one size (`sound_features`).
     kind : {"auto", "vector", "table", "image", "sequence", "text", "events", "bag"}, default="auto"
         "auto": lists, 1-D arrays and columns with texts are texts; two axes are vectors; frames are tables; four axes
         are pictures, and three where the values are uint8 or uint16, or both sides are at least 8, neither more than
@@ -86,6 +90,9 @@ def as_raw(
     if kind == BAG and not sparse.issparse(X) and not isinstance(X, torch.Tensor):
         _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "a list of texts")
         return from_texts(X)
+    if kind not in TOKENS and looks_like_sounds(X):  # names of files are strings, too
+        _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "sounds")
+        return arrange(raw_of_sounds(X), kind)
     tokens = as_tokens(X, kind)
     if tokens is not None:
         _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "rows of tokens")

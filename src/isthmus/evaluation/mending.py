@@ -41,11 +41,15 @@ class Mended:
         Name of each picture, and its PSNR for each column.
     held_out : bool
         Whether the pictures had no part in the fit.
+    figure, item : str
+        What the figures are, and of what.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[float, ...]], ...]
     held_out: bool
+    figure: str = "PSNR"
+    item: str = "picture"
 
     def means(self) -> dict[str, float]:
         """Mean of each column."""
@@ -60,7 +64,8 @@ class Mended:
         learnt = f"that {'were' if n != 1 else 'was'} learnt from"
         whose = "that had no part in the fit" if self.held_out else learnt
         tail = "" if ours[1] > max(figure for _, figure in others) else " The simpler method is better here: use it."
-        return f"PSNR in dB, mean of {n} picture{'s' * (n != 1)} {whose}: {said}, {ours[0]} {ours[1]:.2f}.{tail}"
+        items = f"{n} {self.item}{'s' * (n != 1)}"
+        return f"{self.figure} in dB, mean of {items} {whose}: {said}, {ours[0]} {ours[1]:.2f}.{tail}"
 
 
 def judge_denoising(denoiser: Denoiser, clean: Any, *, seed: int = 0) -> Mended:
@@ -139,6 +144,7 @@ def mended_report(
     what: str,
     pictures: Sequence[tuple[str, list[tuple[str, str]]]],
     mended: Mended | None,
+    item: str = "picture",
 ) -> None:
     """Write a page: figures beside the baseline where there are any, and pictures.
 
@@ -149,6 +155,8 @@ def mended_report(
     pictures : sequence of (str, list of (caption, PNG data address))
         As `before_after_panels` and `hole_panels` give them.
     mended : Mended or None
+    item : str, default="picture"
+        What is shown, in a word.
     """
     gloss = mended.verdict() if mended is not None and mended.rows else NOTHING_TO_COMPARE
     page = render_page(
@@ -159,6 +167,7 @@ def mended_report(
         columns=() if mended is None else mended.columns,
         rows=() if mended is None else mended.rows,
         pictures=pictures,
+        item=item,
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
         version=__version__,
     )
@@ -167,7 +176,7 @@ def mended_report(
 
 NOTHING_TO_COMPARE = (
     "Nobody can say here how much better the result is: there is nothing clean, or whole, to hold it against. Look at "
-    "what was taken away: it should show no edges of what the pictures show."
+    "what was taken away: it should show no edges, or lines, of what was there before."
 )
 
 

@@ -1,4 +1,4 @@
-"""Taking noise away: from pictures, signals and rows."""
+"""Taking noise away: from pictures, sounds, signals and rows."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ import numpy as np
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus import parameters as check
 from isthmus.data import as_raw, preparation_for
 from isthmus.data.photos import Photos, give_back, looks_like_photos
-from isthmus.exceptions import DataError, ParameterError
+from isthmus.data.sound import Sound, as_sounds, changed, looks_like_sounds
+from isthmus.networks.unet import WIDTHS
 from isthmus.tasks.base import Learnt, Task
 from isthmus.tasks.channels import apart, channelwise, check_frames, own_channels
 from isthmus.tasks.denoising_parts.learning import STEPS, default_rate, digest_of, learn_items, learn_rows
-from isthmus.tasks.denoising_parts.noises import NOISES, checked_levels, level_range
-from isthmus.tasks.denoising_parts.restorer import CLEAN, NOISY, PAIRS, Restorer, finite
-from isthmus.tasks.denoising_parts.rows import RowRestorer, numbers_of, prepared_rows
+from isthmus.tasks.denoising_parts.noises import checked_levels, level_range
+from isthmus.tasks.denoising_parts.parameters import DENOISING, check_together
+from isthmus.tasks.denoising_parts.restorer import CLEAN, PAIRS, Restorer, finite
+from isthmus.tasks.denoising_parts.rows import RowRestorer, numbers_of, prepared_rows, row_planes
+from isthmus.tasks.denoising_parts.sound_learning import Mixed, learn_sounds
+from isthmus.tasks.denoising_parts.sound_restorer import SoundRestorer
 from isthmus.tasks.items import Pictures, Signals, check_pairs, pictures_of
 from isthmus.tasks.pixel_network import held_out
 from isthmus.tasks.pixels import Pixels
@@ -26,6 +29,8 @@ from isthmus.tasks.scheduling import schedule_for, shown
 from isthmus.training.devices import choose_device, choose_restoring_precision
 from isthmus.training.restoring import Schedule
 
+#: What cleans each kind; rows have their own.
+RESTORERS = {"image": Restorer, "sequence": Restorer, "audio": SoundRestorer}
 #: Items in a batch of crops, and rows in a batch of rows.
 BATCH, ROW_BATCH = 16, 256
 #: Parameters that a fit may change and go on from its checkpoint.
@@ -33,10 +38,11 @@ NOT_OF_THE_RUN = ("device", "verbose", "checkpoint", "random_state", "max_steps"
 
 
 class Denoiser(TransformerMixin, Task):
-    """Take noise away, from pictures of any sizes, signals of any lengths, or rows.
+    """Take noise away, from pictures of any sizes, sounds and signals of any lengths, or rows.
 
     Pictures and signals are cleaned by a residual U-Net, not by an autoencoder with a code: a bottleneck is made to
     lose what is fine, and noise is fine, but so is texture. Rows are cleaned by Wiener's filter with a network beside.
+    Sounds are cleaned by a gain for each cell of their spectrogram, which such a network gives; the phase is kept.
 
     Parameters
     ----------
@@ -47,7 +53,7 @@ class Denoiser(TransformerMixin, Task):
         levels for pictures (25, of 255), in standard deviations of the column or channel otherwise; "poisson":
         photons that the brightest value stands for; "salt_pepper": share of the pixels; "jpeg": quality. By default a
         wide range: up to a fifth of the range of the pixels. With `learn_from="noisy"` the level that the data have;
-        by default it is estimated, for each picture.
+        by default it is estimated, for each picture. Of sounds it is the ratio of signal to noise in dB: -6 to 12.
     learn_from : {"clean", "pairs", "noisy"}, default="clean"
         Clean data, which noise is added to; pairs, `fit(noisy, clean)`, where the clean ones may be noisy themselves,
         with other noise of the same thing (Noise2Noise); or noisy data alone, whose noise must be independent from
@@ -55,18 +61,18 @@ class Denoiser(TransformerMixin, Task):
     context : int, default=0
         Neighbours on either side in a film, which are given to the network as further channels: pictures are then
         (h, w, (2 context + 1) channels), in the order of time.
-    widths : tuple of int, default=(64, 128, 256)
-        Channels of the U-Net by stage.
+    widths : tuple of int or "auto", default="auto"
+        Channels of the U-Net by stage: (64, 128, 256); (32, 64, 128) for sounds.
     patch_size : int, default=64
-        Side of the crops learnt from, in pixels; of signals four times as many steps.
+        Side of the crops learnt from, in pixels; of signals four times as many steps; crops of sounds last a second.
     max_steps : int or "auto", default="auto"
-        Training steps, of 16 crops each; 3,000 for pictures by default.
+        Training steps, of 16 crops each; by default 3,000 for pictures and 1,500 for sounds.
     max_minutes : float or None, default=None
         Training ends after so many minutes, if the steps are not over. Two fits are then not alike to the bit.
     learning_rate : float or "auto", default="auto"
     validation_fraction : float, default=0.1
         Share of the items held out to judge by.
-    kind : {"auto", "image", "sequence", "vector", "table"}, default="auto"
+    kind : {"auto", "image", "audio", "sequence", "vector", "table"}, default="auto"
         What the data are. A list of arrays is one of pictures, unless it is said to be of signals: "sequence".
     random_state : int, RandomState instance or None, default=None
     device : str, default="auto"
@@ -103,24 +109,7 @@ class Denoiser(TransformerMixin, Task):
     True
     """
 
-    PARAMETERS: ClassVar = {
-        **Task.PARAMETERS,
-        "noise": (check.word(*NOISES), f"one of {', '.join(map(repr, NOISES))}"),
-        "level": (
-            check.either(check.nothing, lambda v: level_range(v) is not None),
-            "None, a number, or a range such as (0, 50)",
-        ),
-        "learn_from": (check.word(CLEAN, PAIRS, NOISY), "'clean', 'pairs' or 'noisy'"),
-        "context": (check.whole(0), "a whole number from 0 on"),
-        "widths": (lambda v: check.sizes(v) and len(v) > 0, "a tuple of whole numbers, such as (64, 128, 256)"),
-        "patch_size": (check.whole(8), "a whole number from 8 on"),
-        "max_steps": (check.either(check.whole(1), check.AUTO), "a whole number from 1 on, or 'auto'"),
-        "max_minutes": (check.either(check.nothing, check.number(0, open_left=True)), "None or a number above 0"),
-        "learning_rate": check.AUTOENCODER["learning_rate"],
-        "validation_fraction": check.AUTOENCODER["validation_fraction"],
-        "precision": (check.word("auto", "float32", "bf16"), "'auto', 'float32' or 'bf16'"),
-        "checkpoint": check.AUTOENCODER["checkpoint"],
-    }
+    PARAMETERS: ClassVar = {**Task.PARAMETERS, **DENOISING}
     ABOUT: ClassVar = "A denoiser: it takes the noise away that it learnt, from data like those that it was fitted on."
     USAGE: ClassVar = {
         "python": ["clean = model.transform(noisy)            # the same container, sizes and types"],
@@ -134,7 +123,7 @@ class Denoiser(TransformerMixin, Task):
         *,
         learn_from: str = CLEAN,
         context: int = 0,
-        widths: Sequence[int] = (64, 128, 256),
+        widths: Sequence[int] | str = "auto",
         patch_size: int = 64,
         max_steps: int | str = "auto",
         max_minutes: float | None = None,
@@ -164,16 +153,19 @@ class Denoiser(TransformerMixin, Task):
         self.checkpoint = checkpoint
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, noises: Any = None) -> Self:
         """Learn to clean.
 
         Parameters
         ----------
         X : path, list of pictures or signals, array, frame
             Clean data, or noisy ones where `learn_from` is "pairs" or "noisy". Pictures: a folder, a list of paths, PIL
-            images or arrays of any sizes, an array (`isthmus.data.photos.as_photos`).
+            images or arrays of any sizes, an array (`isthmus.data.photos.as_photos`). Sounds: files, a folder of them,
+            pairs (samples, rate) (`isthmus.data.sound.as_sounds`).
         y : like X, optional
             With `learn_from="pairs"` what each item of X is to become; otherwise not looked at.
+        noises : sounds, optional
+            Recordings of noise alone, which clean sounds are mixed with; without them noise of many colours is made.
 
         Returns
         -------
@@ -188,22 +180,11 @@ class Denoiser(TransformerMixin, Task):
             If the data cannot be used.
         """
         self._check_parameters()
-        if self.learn_from == PAIRS and y is None:
-            raise ParameterError("Denoiser: learn_from='pairs' needs what is wanted as well: fit(noisy, clean).")
         kind = self._kind_of(X)
-        noise = NOISES[self.noise]
-        if kind not in noise.kinds and not (kind == "table" and "vector" in noise.kinds):
-            raise ParameterError(
-                f"Denoiser: noise={self.noise!r} is for data of the kind {' or '.join(noise.kinds)}, but these are of "
-                f"the kind {kind!r}. Choose noise='gaussian' or 'salt_pepper'."
-            )
-        if self.learn_from == NOISY and not noise.zero_mean:
-            raise ParameterError(
-                f"Denoiser: learn_from='noisy' needs noise that is independent and zero on average, 'gaussian' or "
-                f"'poisson', but noise={self.noise!r}. Give clean data, or pairs."
-            )
-        if self.context and kind != "image":
-            raise ParameterError("Denoiser: context= is for pictures of a film; leave it 0.")
+        check_together(kind, self.noise, self.learn_from, self.context, paired=y is not None, noises=noises is not None)
+        if kind == "audio":
+            self._fit_sounds(X, y, noises)
+            return self
         levels = checked_levels(self.noise, self.level)
         (self._fit_items if kind in ("image", "sequence") else self._fit_rows)(kind, X, y, levels)
         return self
@@ -219,8 +200,8 @@ class Denoiser(TransformerMixin, Task):
         Returns
         -------
         Like X
-            The same container, sizes and types; pictures of files as a list of arrays (h, w, c). Opacity is kept as it
-            is. Integers are rounded to their range; floats are not clipped.
+            The same container, sizes, rates and types; pictures of files as a list of arrays (h, w, c), sounds of files
+            as `Sound`. Opacity is kept as it is. Integers are rounded to their range; floats are not clipped.
 
         Raises
         ------
@@ -231,6 +212,8 @@ class Denoiser(TransformerMixin, Task):
         if self.kind_ == "image":
             photos = pictures_of(X)
             return give_back([self.clean_picture(photos, i) for i in range(len(photos))], X)
+        if self.kind_ == "audio":
+            return changed(X, self.clean_sound)
         if self.kind_ == "sequence":
             signals = Signals(X)
             return signals.give_back([self._clean_signal(signals, i) for i in range(len(signals))])
@@ -254,6 +237,16 @@ class Denoiser(TransformerMixin, Task):
             return channelwise(values, channels, lambda v: restorer.apply(v, self._precision), name)
         check_frames(values, channels, self.context, name)
         return restorer.apply(values, self._precision)
+
+    def clean_sound(self, sound: Sound) -> Sound:
+        """Clean one sound of any rate, length and channels, which it keeps."""
+        return self.of_sounds_.apply(sound, self._precision)
+
+    @property
+    def of_sounds_(self) -> SoundRestorer:
+        """What cleans sounds: its rate, the levels it learnt at, the numbers of the noises held out."""
+        check_is_fitted(self)
+        return SoundRestorer.of(self._restorer)
 
     def with_noise(self, values: np.ndarray, seed: int = 0) -> np.ndarray:
         """Add the noise learnt to a clean picture (h, w, c), of the level in the middle of the range: float32."""
@@ -285,15 +278,13 @@ class Denoiser(TransformerMixin, Task):
 
     def _clean_signal(self, signals: Signals, i: int) -> np.ndarray:
         restorer = self._of_items()
-        if signals.channels != restorer.pixels.channels:
-            fitted = restorer.pixels.channels
-            raise DataError(f"{signals.name(i)} has {signals.channels} channels, but those fitted on had {fitted}.")
+        signals.check_channels(restorer.pixels.channels)
         return restorer.apply(finite(signals[i], signals.name(i)), self._precision)
 
     def _kind_of(self, X: Any) -> str:
         if self.kind != "auto":
             return self.kind
-        return "image" if looks_like_photos(X) else as_raw(X).kind
+        return "audio" if looks_like_sounds(X) else "image" if looks_like_photos(X) else as_raw(X).kind
 
     def _schedule(self, kind: str, batch: int, seed: int, what: dict[str, Any]) -> Schedule:
         own = {name: str(value) for name, value in self.get_params(deep=False).items() if name not in NOT_OF_THE_RUN}
@@ -329,17 +320,31 @@ class Denoiser(TransformerMixin, Task):
         self._device = choose_device(self.device)
         self._precision = choose_restoring_precision(self.precision, self._device)
         train, out = held_out(len(items), self.validation_fraction, seed)
-        restorer = Restorer.for_items(
-            items, train, self.learn_from, self.noise, levels, tuple(self.widths), channels, self.context
-        )
+        widths = WIDTHS if self.widths == "auto" else tuple(map(int, self.widths))
+        restorer = Restorer.for_items(items, train, self.learn_from, self.noise, levels, widths, channels, self.context)
         what = {"items": len(items), "channels": items.channels, "data": self._digest(items, wanted), "seed": seed}
         schedule = self._schedule(kind, BATCH, seed, what)
         network = restorer.make(seed, self._device)
         self.history_ = learn_items(
             restorer, network, items, wanted, (train, out), self.patch_size, schedule, shown(self.verbose)
         )
-        self._restorer: Restorer | RowRestorer = restorer
+        self._restorer: Restorer | RowRestorer | SoundRestorer = restorer
         self.kind_, self.n_rows_, self.held_out_ = kind, len(items), tuple(out)
+
+    def _fit_sounds(self, X: Any, y: Any, noises: Any) -> None:
+        """Learn from sounds."""
+        given, wanted, recorded = (None if sounds is None else as_sounds(sounds) for sounds in (X, y, noises))
+        mixed = Mixed.of(given, wanted, recorded, self.learn_from, level_range(self.level))
+        seed = self._seed()
+        self._forget()
+        self._device = choose_device(self.device)
+        self._precision = choose_restoring_precision(self.precision, self._device)
+        restorer = SoundRestorer.for_sounds(mixed.clean, None if self.widths == "auto" else self.widths, mixed.levels)
+        split = held_out(len(mixed.clean), self.validation_fraction, seed)
+        schedule = self._schedule("audio", BATCH, seed, {"data": self._digest(given, wanted, recorded), "seed": seed})
+        self.history_ = learn_sounds(restorer, mixed, self._device, split, schedule, shown(self.verbose))
+        self._restorer, self.held_out_ = restorer, tuple(split[1])
+        self.kind_, self.n_rows_ = "audio", len(mixed.clean)
 
     def _fit_rows(self, kind: str, X: Any, y: Any, levels: tuple[float, float] | None) -> None:
         """Learn from rows of numbers."""
@@ -350,14 +355,8 @@ class Denoiser(TransformerMixin, Task):
         preparation = preparation_for(raw, "standard").fit(raw.take(np.array(train)))
         self._fitted_on(preparation, len(raw))
         self._device, self._precision = choose_device(self.device), "float32"
-        planes = (prepared_rows(self.preparation_, raw),)
-        if self.learn_from == PAIRS:
-            wanted = numbers_of(as_raw(y, kind=raw.kind, like=raw.schema))
-            if wanted.values.shape != raw.values.shape:
-                raise DataError(
-                    f"Pairs are needed, but X has the shape {raw.values.shape} and y {wanted.values.shape}."
-                )
-            planes = (*planes, prepared_rows(self.preparation_, wanted))
+        wanted = as_raw(y, kind=raw.kind, like=raw.schema) if self.learn_from == PAIRS else None
+        planes = row_planes(self.preparation_, raw, wanted)
         restorer = RowRestorer.for_rows(planes[0].shape[1], self.learn_from, self.noise, levels)
         network = restorer.make(seed, self._device)
         what = {"rows": len(raw), "columns": raw.item_shape[0], "data": self._digest(*planes), "seed": seed}
@@ -378,6 +377,8 @@ class Denoiser(TransformerMixin, Task):
     # --- To a folder and back
 
     def _about_data(self) -> dict[str, Any]:
+        if isinstance(self._restorer, SoundRestorer):
+            return {"kind": self.kind_, "rate": self._restorer.rate}
         if not isinstance(self._restorer, Restorer):
             return super()._about_data()
         pixels = self._restorer.pixels
@@ -391,9 +392,9 @@ class Denoiser(TransformerMixin, Task):
     def _restore(self, learnt: Learnt) -> None:
         values = learnt.values
         self._device = choose_device(self.device)
-        of_items = values["kind"] in ("image", "sequence")
-        self._precision = choose_restoring_precision(self.precision, self._device) if of_items else "float32"
-        made = (Restorer if of_items else RowRestorer).restored(values["restorer"], learnt.arrays, self._device)
-        self._restorer = made
+        take = RESTORERS.get(values["kind"], RowRestorer)
+        rows = take is RowRestorer
+        self._precision = "float32" if rows else choose_restoring_precision(self.precision, self._device)
+        self._restorer = take.restored(values["restorer"], learnt.arrays, self._device)
         self.kind_, self.n_rows_, self.held_out_ = values["kind"], values["n_rows"], tuple(values["held_out"])
         self.history_ = {name: list(column) for name, column in values["history"].items()}

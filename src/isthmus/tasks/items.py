@@ -101,6 +101,11 @@ class Signals:
         """Give what messages call one of them."""
         return f"signal {i}"
 
+    def check_channels(self, fitted: int) -> None:
+        """Refuse signals of another number of channels than those fitted on."""
+        if self.channels != fitted:
+            raise DataError(f"{self.name(0)} has {self.channels} channels, but those fitted on had {fitted}.")
+
     def give_back(self, signals: Sequence[np.ndarray]) -> Any:
         """Give results in the container that the signals were brought in."""
         return self._back(signals)

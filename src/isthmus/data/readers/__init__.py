@@ -22,6 +22,8 @@ from isthmus.data.readers.numpy_files import read_npy, read_npz
 from isthmus.data.readers.sequences import read_recordings, recordings_in
 from isthmus.data.readers.texts import read_texts
 from isthmus.data.rows_of_tokens import TEXT
+from isthmus.data.sound_features import raw_of_sounds
+from isthmus.data.sound_files import holds_sounds, is_sound_file
 from isthmus.data.texts import BAG
 from isthmus.exceptions import DataError, ParameterError
 
@@ -62,16 +64,16 @@ def read(
     schema: Mapping[str, Any] | None = None,
     like: Schema | None = None,
 ) -> Raw:
-    r"""Read a file, a folder of pictures, or CSV from standard input.
+    r"""Read a file, a folder of pictures or of sounds, or CSV from standard input.
 
     Parameters
     ----------
     source : str or path
         A CSV or TSV file with a line of column names (perhaps gzipped), Parquet, Feather or Arrow, .npy, .npz
         (the array named X or x, or the only one), .idx or .idx.gz (MNIST's format), .txt (a text a line), .jsonl (a
-        JSON text a line, or an object with one as "text", or a list of events), a picture, a folder of pictures (with
-        its subfolders), a folder of tables or arrays (one sequence a file: rows are time steps), or "-" for CSV on
-        standard input. No file can run code: pickled objects are refused.
+        JSON text a line, or an object with one as "text", or a list of events), a picture or a sound, a folder of them
+        (with its subfolders; sounds become patches, `sound_features`), a folder of tables or arrays (one sequence a
+        file: rows are time steps), or "-" for CSV on standard input. No file can run code: pickled objects are refused.
     kind : {"auto", "vector", "table", "image", "sequence", "text", "events", "bag"}, default="auto"
         Kind of the data; by default files with columns are tables, and the others are taken by their shape.
         "bag": one text a line of .txt, or one in the column of a table or of .jsonl (one object a line) that `columns`
@@ -115,6 +117,10 @@ def read(
         return arrange(read_standard_input() if kind == TEXT else read_stdin(asked), kind)
     path = existing(source)
     name = path.name.lower()
+    if is_sound_file(name) or (path.is_dir() and holds_sounds(path)):
+        _only_tables_have_columns(asked, path)
+        _only_for_pictures(wanted, skip_bad, path.name)
+        return arrange(raw_of_sounds(path), kind)
     if path.is_dir() and (files := recordings_in(path, (*TABLES, *ARRAYS), endings())):
         _only_for_pictures(wanted, skip_bad, str(path))
         return arrange(read_recordings(path, files, lambda file: _one_recording(file, asked)), kind)

@@ -20,8 +20,8 @@ from isthmus.training.crops import Crops, Planes
 from isthmus.training.restoring import Restoring, Schedule
 
 #: Steps and learning rate by default, by kind of data.
-STEPS = {"image": 3000, "sequence": 2000, "vector": 2000}
-RATE = {"image": 2.5e-3, "sequence": 2.5e-3, "vector": 1e-3}
+STEPS = {"image": 3000, "sequence": 2000, "vector": 2000, "audio": 1500}
+RATE = {"image": 2.5e-3, "sequence": 2.5e-3, "vector": 1e-3, "audio": 2e-3}
 #: Share of it where there is nothing clean: a likelihood is learnt, which larger steps upset.
 SHARE_OF_BLIND = 0.4
 #: Steps of a crop of a signal, as a multiple of the side of a crop of a picture.
@@ -33,13 +33,13 @@ History = dict[str, list[float]]
 
 
 def digest_of(*data: Any) -> str:
-    """Give a digest of items, or of rows: of their sizes, and of the values of some of them."""
+    """Give a digest of items, sounds or rows: of their sizes, and of the values of some of them."""
     found = hashlib.sha256()
     for items in data:
         if items is None:
             continue
         for i in thinned(range(len(items))):
-            values = np.ascontiguousarray(items[i])
+            values = np.ascontiguousarray(getattr(items[i], "samples", items[i]))
             found.update(str((i, values.shape, values.dtype)).encode())
             found.update(values.tobytes())
     return found.hexdigest()[:16]

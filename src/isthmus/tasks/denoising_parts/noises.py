@@ -91,6 +91,7 @@ NOISES: dict[str, Noise] = {
         float("inf"),
         "standard deviations, in the units of the pixels; of rows and signals, in standard deviations of a column",
         of_range=True,
+        kinds=("image", "sequence", "vector", "audio"),
         zero_mean=True,
     ),
     "poisson": Noise(

@@ -194,3 +194,14 @@ def prepared_rows(preparation: Preparation, raw: Raw) -> Tensor:
             "isthmus.Imputer."
         )
     return found.x
+
+
+def row_planes(preparation: Preparation, raw: Raw, wanted: Raw | None) -> Planes:
+    """Rows in prepared units, and what each is to become where that is given."""
+    planes = (prepared_rows(preparation, raw),)
+    if wanted is None:
+        return planes
+    wanted = numbers_of(wanted)
+    if wanted.values.shape != raw.values.shape:
+        raise DataError(f"Pairs are needed, but X has the shape {raw.values.shape} and y {wanted.values.shape}.")
+    return (*planes, prepared_rows(preparation, wanted))
