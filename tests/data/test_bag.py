@@ -55,7 +55,7 @@ def test_where_a_text_lies_depends_neither_on_order_nor_on_the_texts_beside_it(f
     np.testing.assert_allclose(put(fitted, [turned])[0], together[5], atol=1e-6)
 
 
-def test_axes_have_unit_spread_and_a_dropped_word_moves_texts_alike(fitted):
+def test_axes_have_unit_spread(fitted):
     x = put(fitted, TEXTS)
     assert np.square(x).mean() == pytest.approx(1, rel=1e-3)
 
