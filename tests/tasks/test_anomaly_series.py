@@ -130,7 +130,7 @@ def test_time_stamps_are_set_aside_and_categories_refused(tmp_path):
     with pytest.warns(UserWarning, match="time stamps"):
         scores = detector.score_samples(tmp_path / "series.csv")
     np.testing.assert_allclose(scores, detector.score_samples(frame[["flow", "heat"]]), rtol=1e-6)
-    with pytest.raises(DataError, match="'state'.*categories"):
+    with pytest.raises(DataError, match=r"'state'.*categories"):
         AnomalyDetector(window=LENGTH).fit(frame.assign(state=["on", "off"] * 100))
 
 
@@ -153,7 +153,7 @@ def test_what_lasts_becomes_usual_after_four_windows(detector):
 def test_the_yardstick_learns_mean_and_spread_after_its_delay():
     rng = np.random.default_rng(0)
     first, then = rng.normal(3, 1, (200, 2)), rng.normal(5, 2, (3000, 2))
-    yardstick = Yardstick.of(first, 5, clean=True)
+    yardstick = Yardstick.of(first, 5)
     early = yardstick.follow(then[:20])
     np.testing.assert_allclose(early, (then[:20] - first.mean(0)) / (first.std(0) + 0.05 * first.mean(0)), rtol=1e-6)
     yardstick.follow(then[20:])
@@ -222,10 +222,10 @@ def test_bad_input_is_refused_with_words(detector):
         detector.score_samples(np.zeros((100, 3)))
     with pytest.raises(DataError, match="recording 0"):
         AnomalyDetector(window=5).fit([usual(50), usual(50)[:, :1]])
+    infinite = usual(100)
+    infinite[7, 1] = np.inf
     with pytest.raises(DataError, match="row 7"):
-        X = usual(100)
-        X[7, 1] = np.inf
-        detector.score_samples(X)
+        detector.score_samples(infinite)
     with pytest.raises(DataError, match="missing"):
         AnomalyDetector(window=5).fit(np.full((60, 2), np.nan))
     with pytest.raises(ParameterError, match="parts="):

@@ -53,9 +53,11 @@ class WindowDetector:
         known = raw[~np.isnan(raw).any(1)]
         if len(known) == 0:
             raise DataError("Every value of the recording is missing: there is nothing to learn from.")
-        self.yardstick = Yardstick.of(known, self.length, clean=how.clean)
+        left_out = np.zeros(len(raw), dtype=bool)
+        if not how.clean:
+            left_out = _outer(joined(Yardstick.by_quartiles(known, self.length).standard(raw)))
+        self.yardstick = Yardstick.of(raw[~left_out & ~np.isnan(raw).any(1)], self.length)
         scores = joined(self.yardstick.standard(raw))
-        left_out = np.zeros(len(raw), dtype=bool) if how.clean else _outer(scores)
         self.parts = self._fitted(recordings, starts, np.flatnonzero(~left_out), how)
         self.calibration = np.concatenate([averaged(part, self.length) for part in np.split(scores, starts[1:-1])])
         return self

@@ -45,11 +45,7 @@ class OverTime(Line, Task):
             preparation.refuse_infinite(raw)
         preparation = preparation.fit(rows)
         steps = [prepared(preparation, raw) for raw in recordings]
-        length = (
-            period([interpolated(*one).numpy() for one in steps])
-            if isinstance(self.window, str)
-            else int(self.window or 0)
-        )
+        length = int(self.window) if check.whole(2)(self.window) else period([interpolated(*s).numpy() for s in steps])
         for i, raw in enumerate(recordings):
             if len(raw) < length + FEWEST:
                 raise DataError(

@@ -40,10 +40,13 @@ class Yardstick:
     waiting: list[np.ndarray] = field(default_factory=list)
 
     @classmethod
-    def of(cls, raw: np.ndarray, length: int, *, clean: bool) -> Yardstick:
-        """Learn from the figures (n, 2) of windows that were held out; by quartiles where some may be strange."""
-        if clean:
-            return cls(raw.mean(0), raw.std(0), len(raw), DELAY * length)
+    def of(cls, raw: np.ndarray, length: int) -> Yardstick:
+        """Learn from the figures (n, 2) of windows that were held out."""
+        return cls(raw.mean(0), raw.std(0), len(raw), DELAY * length)
+
+    @classmethod
+    def by_quartiles(cls, raw: np.ndarray, length: int) -> Yardstick:
+        """Learn from figures of which some may be strange."""
         low, middle, high = np.quantile(raw, [0.25, 0.5, 0.75], axis=0)
         return cls(middle, (high - low) / 1.349, len(raw), DELAY * length)
 
