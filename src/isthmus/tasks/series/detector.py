@@ -56,7 +56,7 @@ class WindowDetector:
         left_out = np.zeros(len(raw), dtype=bool)
         if not how.clean:
             left_out = _outer(joined(Yardstick.by_quartiles(known, self.length).standard(raw)))
-        self.yardstick = Yardstick.of(raw[~left_out & ~np.isnan(raw).any(1)], self.length)
+        self.yardstick = Yardstick.of(known, self.length)
         scores = joined(self.yardstick.standard(raw))
         self.parts = self._fitted(recordings, starts, np.flatnonzero(~left_out), how)
         self.calibration = np.concatenate([averaged(part, self.length) for part in np.split(scores, starts[1:-1])])

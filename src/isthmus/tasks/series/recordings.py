@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from isthmus.data import Preparation, Raw, as_raw
-from isthmus.data.column import BOOLEAN, DATE
+from isthmus.data.column import BOOLEAN, DATE, Column
 from isthmus.exceptions import DataError
 
 #: Prepared values are cut to this, so that their squares stay finite.
@@ -90,8 +90,13 @@ def _numbers(raw: Raw) -> Raw:
         column_dtypes=None if raw.column_dtypes is None else tuple(raw.column_dtypes[j] for j in kept),
         labels=None if raw.labels is None else tuple(raw.labels[j] for j in kept),
         columns=None,
-        extra={**raw.extra, **{columns[j].name: raw.values[:, j] for j in dates}},
+        extra={**raw.extra, **{columns[j].name: _shown(columns[j], raw.values[:, j]) for j in dates}},
     )
+
+
+def _shown(column: Column, values: np.ndarray) -> np.ndarray:
+    """Give time stamps as they are read, None where there is none."""
+    return np.array([None if np.isnan(v) else column.shown(float(v)) for v in values], dtype=object)
 
 
 def joined(recordings: list[Raw]) -> Raw:
