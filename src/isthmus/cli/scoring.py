@@ -78,9 +78,8 @@ def score(
 
         strange_rows_report(detector, raw, report)
     if to != STANDARD_OUTPUT:
-        say(
-            f"{int(flagged.sum()):,} of {len(raw):,} {'rows' if detector.window is None else 'steps'} lie beyond the line of {-detector.offset_:.3g}."
-        )
+        what = "rows" if detector.window is None else "steps"
+        say(f"{int(flagged.sum()):,} of {len(raw):,} {what} lie beyond the line of {-detector.offset_:.3g}.")
         print_places(scores=to, report=report, model=save)
 
 

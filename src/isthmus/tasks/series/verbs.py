@@ -17,7 +17,10 @@ from isthmus.tasks.base import Learnt, Task
 from isthmus.tasks.series.detector import How, Steps, WindowDetector
 from isthmus.tasks.series.recordings import are_several, as_recording, as_recordings, interpolated, joined, prepared
 from isthmus.tasks.series.stream import Stream
-from isthmus.tasks.series.windows import FEWEST, period
+from isthmus.tasks.series.windows import period
+
+#: Windows that can be learnt from, at the least.
+FEWEST_WINDOWS = 4
 
 
 class OverTime(Line, Task):
@@ -47,11 +50,16 @@ class OverTime(Line, Task):
         steps = [prepared(preparation, raw) for raw in recordings]
         length = int(self.window) if check.whole(2)(self.window) else period([interpolated(*s).numpy() for s in steps])
         for i, raw in enumerate(recordings):
-            if len(raw) < length + FEWEST:
+            if len(raw) < length:
                 raise DataError(
-                    f"Recording {i} ({raw.origin}) has {len(raw)} steps: too few to learn windows of {length} from, "
-                    f"which needs {length + FEWEST}. Give a shorter window=."
+                    f"Recording {i} ({raw.origin}) has {len(raw)} steps, fewer than window={length}. Give a shorter "
+                    "window, or leave the recording out."
                 )
+        if len(rows) - len(recordings) * (length - 1) < FEWEST_WINDOWS:
+            raise DataError(
+                f"{recordings[0].origin} has {len(rows)} steps: too few to learn windows of {length} from. Give a "
+                "shorter window, or more of the recording."
+            )
         how = How(length, bool(self.novelty), self._seed(), self.device, self.verbose)
         detector = WindowDetector(length).fit(steps, how)
         self._fitted_on(preparation, len(rows))

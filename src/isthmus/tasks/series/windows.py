@@ -21,7 +21,7 @@ def windows(x: Tensor, length: int, places: Tensor | slice = slice(None)) -> Ten
     [[0.0, 1.0], [1.0, 2.0], [2.0, 3.0]]
     """
     found = x.unfold(0, length, 1)[places].transpose(1, 2)
-    return found.reshape(len(found), -1)
+    return found.reshape(len(found), length * x.shape[1])
 
 
 def averaged(figures: np.ndarray, length: int) -> np.ndarray:
