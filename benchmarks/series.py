@@ -3,9 +3,9 @@
     python benchmarks/series.py                            # all three, from ../shared/data
     python benchmarks/series.py --sets skab --window 60    # one of them, with another window
 
-SKAB valve1: 16 files, 8 channels, the first 400 rows train and the rest is scored. NAB: the 36 series that have windows of
-anomalies, the first 15 % (750 rows at most) train and the rest is scored. ECG5000: fitted on half of the normal beats
-(seed 0), each beat a recording of one window, the other half and all abnormal ones scored. Everything but the window is
+SKAB valve1: 16 files, 8 channels, the first 400 rows train and the rest is scored. NAB: the 36 series that have windows
+of anomalies, the first 15 % (750 rows at most) train and the rest is scored. ECG5000: fitted on half of the normal
+beats (seed 0), each beat a recording of one window, the other half and all abnormal ones scored. Everything but the window is
 at its default. AUC and AP are pooled: scores of all files are put together as they are, then one curve is drawn; a
 detector's scores are in spreads of its own training part, and its yardstick goes on learning from steps that came four
 windows before, without labels. VUS-PR (tolerance: a window) and event F1 (at the detector's own line; for PCA at the
@@ -110,17 +110,11 @@ def measured(series: list[Series], window: int, *, novelty: bool = False) -> dic
         beats = len(one.labels[0]) == 1 < len(one.test[0])
         begun = time.process_time()
         detector = AnomalyDetector(window=window, novelty=novelty, random_state=0, device="cpu").fit(one.train)
-        found = {
-            "Isthmus": np.concatenate(
-                [-s[: len(y)] for s, y in zip(detector.score_samples(one.test), one.labels, strict=True)]
-            )
-        }
+        found = {"Isthmus": _first(detector.score_samples(one.test), one.labels, -1)}
         seconds["Isthmus"] += time.process_time() - begun
         begun = time.process_time()
         pca = WindowPCA(detector)
-        found["PCA of windows"] = np.concatenate(
-            [pca.score(x)[: len(y)] for x, y in zip(one.test, one.labels, strict=True)]
-        )
+        found["PCA of windows"] = _first([pca.score(x) for x in one.test], one.labels, 1)
         seconds["PCA of windows"] += time.process_time() - begun
         y = np.concatenate(one.labels)
         labels.append(y)
@@ -138,6 +132,11 @@ def measured(series: list[Series], window: int, *, novelty: bool = False) -> dic
         areas = float(roc_auc_score(truth, s)), float(average_precision_score(truth, s))
         out[name] = Figures(*areas, float(vus), float(event), seconds[name])
     return out
+
+
+def _first(scores: list[np.ndarray], labels: list[np.ndarray], sign: int) -> np.ndarray:
+    """Give as many scores of each recording as there are labels: all, or one for a beat, whose steps score alike."""
+    return sign * np.concatenate([s[: len(y)] for s, y in zip(scores, labels, strict=True)])
 
 
 def table(sets: list[str], window: int | None = None, *, novelty: bool = False) -> Table:

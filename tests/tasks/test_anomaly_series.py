@@ -212,7 +212,7 @@ def test_constant_channels_and_steps_are_scored():
 def test_bad_input_is_refused_with_words(detector):
     with pytest.raises(ParameterError, match="window=1"):
         AnomalyDetector(window=1).fit(usual(100))
-    with pytest.raises(DataError, match="too few to learn windows of 24|fewer than window"):
+    with pytest.raises(DataError, match="too few to learn windows of 24"):
         AnomalyDetector(window=LENGTH).fit(usual(25))
     with pytest.raises(DataError, match="has 10 steps, fewer than the window of 24"):
         detector.score_samples(usual(10))

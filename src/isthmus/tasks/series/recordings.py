@@ -19,10 +19,12 @@ LARGEST = 1e9
 
 
 def are_several(X: Any) -> TypeGuard[list[Any]]:
-    """Whether X is a list of recordings; a list of numbers, or of rows of numbers, is one."""
+    """Whether X is a list of recordings; a list of numbers, or of lists of them, is one recording."""
     if not isinstance(X, (list, tuple)) or len(X) == 0:
         return False
     first = X[0]
+    if isinstance(first, (np.ndarray, torch.Tensor)):
+        return first.ndim > 0
     return isinstance(first, (str, PathLike, Raw)) or hasattr(first, "columns") or np.ndim(first) == 2
 
 
