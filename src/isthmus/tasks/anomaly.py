@@ -61,7 +61,8 @@ class AnomalyDetector(OverTime, OutlierMixin):
         networks learn to give back strange rows too.
     window : int, "auto" or None, default=None
         For recordings: X is then one of shape (time, channels), or a list of them, and each step has a score, the mean
-        over the windows of so many steps that hold it; "auto" looks for a period. See the guide on series.
+        over the windows of so many steps that hold it; "auto" looks for a period. Parts are then "residual", of an
+        autoencoder with a linear path, and "knn", both of windows; `kind` and `parts` are left out.
     kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
         What the data are; "auto" looks at them.
     random_state : int, RandomState instance or None, default=None
@@ -75,6 +76,8 @@ class AnomalyDetector(OverTime, OutlierMixin):
     ----------
     offset_ : float
         Line between usual and strange rows: `decision_function` is `score_samples` less this.
+    window_ : int
+        Steps of a window; only with `window`.
     parts_ : tuple of str
         What the score is made of.
     calibration_scores_ : ndarray of shape (m,)
