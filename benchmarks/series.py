@@ -3,13 +3,13 @@
     python benchmarks/series.py                            # all three, from ../shared/data
     python benchmarks/series.py --sets skab --window 60    # one of them, with another window
 
-SKAB valve1: 16 files, 8 channels, the first 400 rows train and the rest is scored. NAB: the 36 series that have windows
-of anomalies, the first 15 % (750 rows at most) train and the rest is scored. ECG5000: fitted on half of the normal
-beats (seed 0), each beat a recording of one window, the other half and all abnormal ones scored. Everything but the
-window is at its default. AUC and AP are pooled: scores of all files are put together as they are, then one curve is drawn; a
-detector's scores are in spreads of its own training part, and its yardstick goes on learning from steps that came four
-windows before, without labels. VUS-PR (tolerance: a window) and event F1 (at the detector's own line; for PCA at the
-same share of steps) are means over files. Nothing is point-adjusted.
+SKAB valve1: 16 files, 8 channels, the first 400 rows train and the rest is scored. NAB: the 36 series that have
+windows of anomalies, the first 15 % (750 rows at most) train and the rest is scored. ECG5000: fitted on half of the
+normal beats (seed 0), each beat a recording of one window, the other half and all abnormal ones scored. Everything
+but the window is at its default. AUC and AP are pooled: scores of all files are put together as they are, then one
+curve is drawn; a detector's scores are in spreads of its own training part, and its yardstick goes on learning from
+steps that came four windows before, without labels. VUS-PR (tolerance: a window) and event F1 (at the detector's own
+line; for PCA at the same share of steps) are means over files. Nothing is point-adjusted.
 """
 
 from __future__ import annotations
