@@ -27,6 +27,21 @@ def write_people(path: Path, n: int = 60, seed: int = 0) -> Path:
     return path
 
 
+def write_series(path: Path, n: int = 300) -> Path:
+    """Write a CSV of two channels that swing every 20 hours, with time stamps, labels, and a strange stretch."""
+    t = np.arange(n)
+    strange = (t >= 200) & (t < 215)
+    flow = np.sin(t / 20 * 2 * np.pi) + 0.05 * np.random.default_rng(0).normal(size=n)
+    heat = np.cos(t / 20 * 2 * np.pi) + 1.5 * strange
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["when", "flow", "heat", "label"])
+        for i in range(n):
+            when = np.datetime64("2024-01-01T00:00:00") + np.timedelta64(i, "h")
+            writer.writerow([str(when).replace("T", " "), f"{flow[i]:.4f}", f"{heat[i]:.4f}", int(strange[i])])
+    return path
+
+
 def write_photos(folder: Path, n: int = 30, side: int = 12) -> Path:
     """Write small colour pictures, some in a subfolder, of two formats."""
     rng = np.random.default_rng(0)

@@ -15,7 +15,7 @@ import time
 import numpy as np
 import pytest
 import typer
-from cli_files import write_lines, write_mending, write_people, write_photos
+from cli_files import write_lines, write_mending, write_people, write_photos, write_series
 
 import isthmus
 from isthmus.cli import main
@@ -114,6 +114,7 @@ def test_every_example_of_the_help_works(made, tmp_path, monkeypatch, standard_i
         shutil.copy(path, path.parent / "others" / path.name)
     write_mending(tmp_path)
     write_lines(tmp_path)
+    write_series(tmp_path / "series.csv")
     monkeypatch.chdir(tmp_path)
     to = ["--latent-dim", "2", "--max-epochs", "1", "-q"]
     assert main(["fit", "photos", "--to", "photo-model", *to]) == 0

@@ -249,6 +249,10 @@ Novelty = Annotated[
         "--novelty", help="The rows of SOURCE are clean.", rich_help_panel=MODEL, show_default=False, is_flag=True
     ),
 ]
+Window = Annotated[
+    str | None,
+    _option(MODEL, "SOURCE is a recording, a row a step: score its steps by windows of so many; auto.", "STEPS"),
+]
 Explain = Annotated[bool, _flag("Write the reasons of each row, by column.", "--explain", show_default=False)]
 ToScores = Annotated[
     str | None, _option(OUTPUT, ".csv, .parquet or .feather, or - for CSV on stdout.", "FILE", "-o", "--to")

@@ -10,11 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from isthmus.cli import options as o
+from isthmus.cli import steps
 from isthmus.cli.console import out, say
 from isthmus.cli.jobs import check_places, saved
 from isthmus.cli.reading import Selection
 from isthmus.cli.tables import print_places
 from isthmus.cli.writing import STANDARD_OUTPUT, Result, check_file, write_rows
+from isthmus.exceptions import ParameterError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +41,8 @@ def score(
     kind: o.Kind = "auto",
     model: o.SavedJob = None,
     novelty: o.Novelty = False,
+    window: o.Window = None,
+    labels: o.Labels = None,
     random_state: o.Seed = None,
     explain: o.Explain = False,
     to: o.ToScores = None,
@@ -49,27 +53,33 @@ def score(
     debug: o.Debug = False,
 ) -> None:
     """Score the rows of SOURCE by how strange they are, by a model that there is or one fitted on SOURCE itself."""
+    if labels is not None and window is None and model is None:
+        raise ParameterError("--labels is for recordings: give --window with it.")
     if to is not None and to != STANDARD_OUTPUT:
         check_file(to, ENDINGS, source)
     if report is not None:
         check_file(report, (".html", ".htm"), source)
-    check_places(model, save, force=force, novelty=novelty, schema=schema)
+    check_places(model, save, force=force, novelty=novelty, schema=schema, window=window)
     selection = Selection(columns, drop, size, schema, skip_bad)
-    detector, raw = _detector(model, source, selection, kind, novelty, random_state, device)
+    fitting = {"novelty": novelty, "window": steps.window_of(window), "random_state": random_state, "device": device}
+    detector, raw = _detector(model, source, selection, kind, fitting)
     if save is not None:
         detector.save(save)
     scores = -detector.score_samples(raw)
     flagged = scores > -detector.offset_
-    if to is None:
+    if detector.window is not None:
+        _about_steps(detector, raw, scores, flagged, labels, to, report)
+    elif to is None:
         _show(detector, raw, scores)
     else:
         write_rows(to, _result(detector, raw, scores, flagged, explain=explain))
-    if report is not None:
+    if report is not None and detector.window is None:
         from isthmus.evaluation.strange import strange_rows_report
 
         strange_rows_report(detector, raw, report)
     if to != STANDARD_OUTPUT:
-        say(f"{int(flagged.sum()):,} of {len(raw):,} rows lie beyond the line of {-detector.offset_:.3g}.")
+        what = "rows" if detector.window is None else "steps"
+        say(f"{int(flagged.sum()):,} of {len(raw):,} {what} lie beyond the line of {-detector.offset_:.3g}.")
         print_places(scores=to, report=report, model=save)
 
 
@@ -81,27 +91,48 @@ $ isthmus score people.csv --drop name --explain -o scores.csv --report report.h
 
 $ isthmus score people.csv --drop name --novelty --save detector
 
-$ isthmus score new.csv --model detector --explain -o scores.parquet""",
+$ isthmus score new.csv --model detector --explain -o scores.parquet
+
+$ isthmus score series.csv --window auto --drop label --labels label --save watcher -o steps.csv --report steps.html
+
+$ isthmus score series.csv --model watcher""",
 }
 
 
 def _detector(
-    model: str | None,
-    source: str,
-    selection: Selection,
-    kind: str,
-    novelty: bool,
-    seed: int | None,
-    device: str,
+    model: str | None, source: str, selection: Selection, kind: str, fitting: dict[str, Any]
 ) -> tuple[AnomalyDetector, Raw]:
     """Load a detector, or fit one on the rows themselves; give it and the rows."""
     from isthmus import AnomalyDetector
 
     if model is None:
         raw = selection.read(source, kind)
-        return AnomalyDetector(novelty=novelty, random_state=seed, device=device).fit(raw), raw
-    found = saved(model, AnomalyDetector, "score", device)
-    return found, selection.read_for(found, source)
+        raw = raw if fitting["window"] is None else steps.recording(raw)
+        return AnomalyDetector(**fitting).fit(raw), raw
+    found = saved(model, AnomalyDetector, "score", fitting["device"])
+    raw = selection.read_for(found, source)
+    return found, raw if found.window is None else steps.recording(raw)
+
+
+def _about_steps(
+    detector: AnomalyDetector,
+    raw: Raw,
+    scores: np.ndarray,
+    flagged: np.ndarray,
+    labels: str | None,
+    to: str | None,
+    report: str | None,
+) -> None:
+    """Write or print what was found of a recording."""
+    found = steps.compared(detector, raw, labels)
+    if to is not None:
+        write_rows(to, steps.table_of(detector, raw, scores, flagged))
+    if to != STANDARD_OUTPUT:
+        steps.show(detector, raw, scores, flagged, found)
+    if report is not None:
+        from isthmus.evaluation.series_page import strange_steps_report
+
+        strange_steps_report(detector, raw, found, report)
 
 
 def _result(detector: AnomalyDetector, raw: Raw, scores: np.ndarray, flagged: np.ndarray, *, explain: bool) -> Result:

@@ -12,16 +12,15 @@ from torch import Tensor
 
 from isthmus import parameters as check
 from isthmus.data import Preparation, Raw, as_raw, preparation_for
-from isthmus.data.columns.base import BINARY, NUMBERS
 from isthmus.exceptions import DataError
-from isthmus.tasks.anomaly_line import Line
 from isthmus.tasks.anomaly_parts import PARTS, Setting
 from isthmus.tasks.anomaly_parts import explanation as told
 from isthmus.tasks.anomaly_parts.drift import MOST, Drift, energy_test
 from isthmus.tasks.anomaly_parts.ensemble import Ensemble, below
 from isthmus.tasks.anomaly_parts.explanation import Explanation
-from isthmus.tasks.anomaly_parts.rows_kept import RowsKept, most_usual, roles, some
+from isthmus.tasks.anomaly_parts.rows_kept import RowsKept, flat, most_usual, roles, some
 from isthmus.tasks.base import Learnt, Task, refuse_tokens
+from isthmus.tasks.series.verbs import WINDOW, OverTime
 
 #: Parts that "auto" means, by whether the rows fitted on are known to be clean.
 AUTO = {True: ("knn", "noise", "residual", "mahalanobis"), False: ("knn", "mahalanobis", "forest")}
@@ -36,13 +35,11 @@ LEFT_OUT = 0.25
 NEIGHBOURS, FIRST_SHARE, SECOND_SHARE, FEWEST = 3, 0.05, 0.01, 5
 #: Rows that are fitted on, and that distances are taken to, at most: so that time is linear in the rows, and short.
 MOST_FITTED, MOST_REFERENCES, FIRST_REFERENCES = 20_000, 10_000, 5_000
-#: Prepared values are cut to this, so that their squares stay finite.
-LARGEST = 1e12
 #: Values that are kept at most: fewer rows where they are wide.
 MOST_VALUES = 1 << 24
 
 
-class AnomalyDetector(Line, OutlierMixin, Task):
+class AnomalyDetector(OverTime, OutlierMixin):
     """Finds the rows that are unlike the others, or unlike the clean rows that it was fitted on.
 
     Several ideas of what is strange are fitted side by side and joined: distance to the nearest rows, what a denoising
@@ -62,6 +59,10 @@ class AnomalyDetector(Line, OutlierMixin, Task):
         in the row), "residual" (what such a network leaves over, whitened), "mahalanobis" (under a robust covariance),
         "forest" (isolation forest). "auto": the first four with `novelty`; else "knn", "mahalanobis" and "forest":
         networks learn to give back strange rows too.
+    window : int, "auto" or None, default=None
+        For recordings: X is then one of shape (time, channels), or a list of them, and each step has a score, the mean
+        over the windows of so many steps that hold it; "auto" looks for a period. Parts are then "residual", of an
+        autoencoder with a linear path, and "knn", both of windows; `kind` and `parts` are left out.
     kind : {"auto", "vector", "table", "image", "sequence"}, default="auto"
         What the data are; "auto" looks at them.
     random_state : int, RandomState instance or None, default=None
@@ -75,6 +76,8 @@ class AnomalyDetector(Line, OutlierMixin, Task):
     ----------
     offset_ : float
         Line between usual and strange rows: `decision_function` is `score_samples` less this.
+    window_ : int
+        Steps of a window; only with `window`.
     parts_ : tuple of str
         What the score is made of.
     calibration_scores_ : ndarray of shape (m,)
@@ -109,6 +112,7 @@ class AnomalyDetector(Line, OutlierMixin, Task):
     PARAMETERS: ClassVar = {
         **Task.PARAMETERS,
         "novelty": (check.flag, "True or False"),
+        "window": WINDOW,
         "contamination": (
             lambda v: check.AUTO(v) or (check.number(0, 0.5, open_left=True)(v) or v == 0.5),
             "'auto' or a share above 0 and up to 0.5",
@@ -134,6 +138,7 @@ class AnomalyDetector(Line, OutlierMixin, Task):
         novelty: bool = False,
         contamination: str | float = "auto",
         parts: str | Sequence[str] = "auto",
+        window: int | str | None = None,
         kind: str = "auto",
         random_state: int | np.random.RandomState | None = None,
         device: str = "auto",
@@ -142,6 +147,7 @@ class AnomalyDetector(Line, OutlierMixin, Task):
         self.novelty = novelty
         self.contamination = contamination
         self.parts = parts
+        self.window = window
         self.kind = kind
         self.random_state = random_state
         self.device = device
@@ -171,6 +177,10 @@ class AnomalyDetector(Line, OutlierMixin, Task):
             If the data cannot be used: the message names row and column.
         """
         self._check_parameters()
+        self._windows = None
+        if self.window is not None:
+            self._fit_recordings(X)
+            return self
         raw = as_raw(X, kind=self.kind)
         refuse_tokens(raw, "AnomalyDetector")
         if len(raw) < 2:
@@ -184,7 +194,7 @@ class AnomalyDetector(Line, OutlierMixin, Task):
         kept, judged = roles(len(raw), self.novelty, rng)
         # Scaling, too, is learnt without the rows held out: they must be as new to the score as any row to come.
         preparation = preparation_for(raw, "standard").fit(raw.take(kept) if self.novelty else raw)
-        x = _flat(preparation, raw)
+        x = flat(preparation, raw)
         before = None
         if not self.novelty:
             first = Ensemble([PARTS[name]() for name in FIRST]).fit(x, self._first(len(x), rng))
@@ -236,6 +246,7 @@ class AnomalyDetector(Line, OutlierMixin, Task):
         if not self.__sklearn_is_fitted__():
             return self.fit(X)
         self._check_parameters()
+        self._refuse_recordings("partial_fit")
         raw = self._given(X)
         rng = np.random.default_rng([self._seed(), self._rows.seen])
         x = self._prepared(raw)
@@ -255,13 +266,17 @@ class AnomalyDetector(Line, OutlierMixin, Task):
     # --- Scores
 
     def _prepared(self, raw: Raw) -> Tensor:
-        return _flat(self.preparation_, raw, type(self).__name__)
+        return flat(self.preparation_, raw, type(self).__name__)
 
     def _scores(self, X: Any) -> np.ndarray:
+        if self._over_time():
+            return self._recording_scores(X)
         x = self._prepared(self._given(X))
         return self._ensemble_.score(x)
 
     def _own_scores(self) -> np.ndarray:
+        if self._windows is not None:
+            return self._own_recordings()
         return self._ensemble_.score(self._rows.x) if self.novelty else self.calibration_scores_
 
     def explain(self, X: Any) -> Explanation:
@@ -280,6 +295,8 @@ class AnomalyDetector(Line, OutlierMixin, Task):
         Explanation
             With `contributions`, whose rows sum to the anomaly scores, `values`, `expected`, `reasons` and `to_table`.
         """
+        if self._over_time():
+            return self._explain_steps(X)
         raw = self._given(X)
         contributions, expected = self._ensemble_.explain(self._prepared(raw))
         contributions = told.by_column(self.preparation_, contributions)
@@ -309,6 +326,7 @@ class AnomalyDetector(Line, OutlierMixin, Task):
         Drift
             With `p_value`, `distance` and `shifts`, the columns that moved most first.
         """
+        self._refuse_recordings("drift")
         raw = self._given(X)
         if len(raw) < 2:
             raise DataError(f"{raw.origin} has {len(raw)} row(s): drift is seen on 2 or more.")
@@ -326,6 +344,8 @@ class AnomalyDetector(Line, OutlierMixin, Task):
     # --- To a folder and back
 
     def _learnt(self) -> Learnt:
+        if self._windows is not None:
+            return self._learnt_windows(self._windows)
         second, first = self._ensemble_, self._ensemble_.before
         values = {
             "parts": list(self.parts_),
@@ -338,7 +358,9 @@ class AnomalyDetector(Line, OutlierMixin, Task):
         return Learnt(values, arrays, self._ensemble_.autoencoders())
 
     def _restore(self, learnt: Learnt) -> None:
-        values = learnt.values
+        self._windows, values = None, learnt.values
+        if "window" in values:
+            return self._restore_windows(learnt)
         rows = RowsKept.restore(learnt.arrays, values["seen"])
         names, self._ensemble_ = values["parts"], _restored(values["second"], learnt, rows.kept_rows)
         if values["first"]:
@@ -351,26 +373,6 @@ class AnomalyDetector(Line, OutlierMixin, Task):
 
 def _restored(names: Sequence[str], learnt: Learnt, x: Tensor) -> Ensemble:
     return Ensemble.restore([PARTS[name] for name in names], learnt.arrays, learnt.autoencoders, x)
-
-
-def _flat(preparation: Preparation, raw: Raw, name: str = "AnomalyDetector") -> Tensor:
-    """Prepare rows as (n, p); what is missing becomes the mean of its slot, which is 0, or the commonest category."""
-    prepared = preparation.transform(raw, torch.float64, name=name)
-    x = prepared.x.flatten(1).clamp(-LARGEST, LARGEST)
-    if prepared.mask is None or not preparation.heads_:
-        return x
-    return torch.where(prepared.mask.flatten(1), x, torch.from_numpy(_commonest(preparation)))
-
-
-def _commonest(preparation: Preparation) -> np.ndarray:
-    """Prepared slots of the commonest truth values and categories, and of the means of numbers: (p,)."""
-    usual = np.zeros(preparation.shape_)
-    for head in preparation.heads_:
-        if head.kind != NUMBERS:
-            shares = head.center
-            told = (shares >= 0.5) if head.kind == BINARY else np.arange(len(shares)) == shares.argmax()
-            usual[head.start : head.stop] = (told - shares) / head.scale
-    return usual
 
 
 def _neighbours(share: float, references: int) -> int:

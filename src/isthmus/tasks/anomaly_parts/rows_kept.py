@@ -8,10 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isthmus.data import Preparation, Raw
+from isthmus.data.columns.base import BINARY, NUMBERS
+
 #: Of clean rows: share that is held out to judge by, and the most of them.
 HELD_OUT, MOST_HELD_OUT = 0.1, 2000
 #: Rows, and share of them, from which those of the rarer of two values are a group of their own, not strange ones.
 FEWEST_RARER, LEAST_RARER = 20, 0.02
+#: Prepared values are cut to this, so that their squares stay finite.
+LARGEST = 1e12
 
 
 @dataclass(frozen=True)
@@ -111,3 +116,23 @@ def _least(scores: np.ndarray, rows: np.ndarray, share: float) -> np.ndarray:
 def some(n: int, most: int, rng: np.random.Generator) -> np.ndarray:
     """Draw rows without replacement, in ascending order; all where there are no more."""
     return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))
+
+
+def flat(preparation: Preparation, raw: Raw, name: str = "AnomalyDetector") -> Tensor:
+    """Prepare rows as (n, p); what is missing becomes the mean of its slot, which is 0, or the commonest category."""
+    prepared = preparation.transform(raw, torch.float64, name=name)
+    x = prepared.x.flatten(1).clamp(-LARGEST, LARGEST)
+    if prepared.mask is None or not preparation.heads_:
+        return x
+    return torch.where(prepared.mask.flatten(1), x, torch.from_numpy(_commonest(preparation)))
+
+
+def _commonest(preparation: Preparation) -> np.ndarray:
+    """Prepared slots of the commonest truth values and categories, and of the means of numbers: (p,)."""
+    usual = np.zeros(preparation.shape_)
+    for head in preparation.heads_:
+        if head.kind != NUMBERS:
+            shares = head.center
+            told = (shares >= 0.5) if head.kind == BINARY else np.arange(len(shares)) == shares.argmax()
+            usual[head.start : head.stop] = (told - shares) / head.scale
+    return usual
