@@ -163,7 +163,7 @@ def test_a_report_that_cannot_be_written(fit_refused, made, tmp_path, words, rep
     [
         (["encode", "{model}", "{rows}", "--to", "{out}.xlsx"], ".parquet"),
         (["decode", "{model}", "{rows}", "--to", "{out}.xlsx"], ".feather"),
-        (["reconstruct", "{model}", "{rows}", "--to", "{out}.txt"], ".npz"),
+        (["reconstruct", "{model}", "{rows}", "--to", "{out}.doc"], ".npz"),
         (["sample", "{model}", "--to", "{out}.json"], ".csv"),
         (["evaluate", "{model}", "{rows}", "--to", "{out}.xlsx"], ".json"),
         (["report", "{model}", "{rows}", "--to", "{out}.pdf"], ".html"),

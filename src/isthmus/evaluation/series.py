@@ -129,5 +129,5 @@ def beside_pca(detector: AnomalyDetector, X: Any, labels: Any = None) -> BesideP
     both = [set(np.argsort(-s, kind="stable")[:top].tolist()) for s in (ours, pca)]
     varies = np.ptp(ours) > 0 and np.ptp(pca) > 0
     correlation = float(np.asarray(spearmanr(ours, pca))[0]) if varies else float("nan")
-    known = [None if labels is None else told(labels, s, detector.window_) for s in (ours, pca)]
-    return BesidePCA(len(ours), *known, correlation, len(both[0] & both[1]) / top)
+    known = (None, None) if labels is None else tuple(told(labels, s, detector.window_) for s in (ours, pca))
+    return BesidePCA(len(ours), known[0], known[1], correlation, len(both[0] & both[1]) / top)

@@ -39,7 +39,7 @@ MOST_FITTED, MOST_REFERENCES, FIRST_REFERENCES = 20_000, 10_000, 5_000
 MOST_VALUES = 1 << 24
 
 
-class AnomalyDetector(OverTime, OutlierMixin):
+class AnomalyDetector(OutlierMixin, OverTime):
     """Finds the rows that are unlike the others, or unlike the clean rows that it was fitted on.
 
     Several ideas of what is strange are fitted side by side and joined: distance to the nearest rows, what a denoising

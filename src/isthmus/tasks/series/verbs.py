@@ -31,6 +31,7 @@ class OverTime(Line, Task):
     parts: str | Sequence[str]
     verbose: int
     parts_: tuple[str, ...]
+    window_: int
     _windows: WindowDetector | None
 
     # --- Fitting
@@ -48,7 +49,10 @@ class OverTime(Line, Task):
             preparation.refuse_infinite(raw)
         preparation = preparation.fit(rows)
         steps = [prepared(preparation, raw) for raw in recordings]
-        length = int(self.window) if check.whole(2)(self.window) else period([interpolated(*s).numpy() for s in steps])
+        if isinstance(self.window, int | np.integer):
+            length = int(self.window)
+        else:
+            length = period([interpolated(*one).numpy() for one in steps])
         for i, raw in enumerate(recordings):
             if len(raw) < length:
                 raise DataError(
@@ -74,12 +78,12 @@ class OverTime(Line, Task):
 
     # --- Scores
 
-    def _steps(self, X: Any, *, least: int | None = None) -> Steps:
+    def _steps(self, X: Any, *, least: int = 0) -> Steps:
         """Take one recording with the channels fitted on."""
         raw = as_recording(X)
         preparation: Preparation = self.preparation_
         preparation.refuse_infinite(raw)
-        least = self.window_ if least is None else least
+        least = least or self.window_
         if len(raw) < least:
             raise DataError(
                 f"{raw.origin} has {len(raw)} steps, fewer than the window of {least} that was fitted with."
