@@ -12,6 +12,7 @@ from isthmus.data.readers import read
 from isthmus.data.registry import PREPARATIONS, preparation_for, restore_preparation
 from isthmus.data.scaling import SCALERS
 from isthmus.data.text import TokenPreparation
+from isthmus.data.windowing import cut_windows, join_windows
 
 __all__ = [
     "PREPARATIONS",
@@ -29,7 +30,9 @@ __all__ = [
     "TokenPreparation",
     "as_labels",
     "as_raw",
+    "cut_windows",
     "describe_columns",
+    "join_windows",
     "preparation_for",
     "read",
     "restore_preparation",
