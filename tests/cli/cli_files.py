@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from isthmus.data.sound_files import write_sound
 from isthmus.data.video import write_video
 
 QUICK = ["--max-epochs", "2", "--random-state", "0"]
@@ -94,3 +95,16 @@ def write_mending(folder: Path) -> None:
     Image.fromarray(noisy).save(folder / "noisy.png")
     stills = [(scene(seed=6) + rng.normal(0, 15, (40, 48, 3))).clip(0, 255).astype(np.uint8) for _ in range(6)]
     write_video(folder / "clip.mp4", stills)
+
+
+def write_sounds(folder: Path) -> None:
+    """Write voices, noises, and calls of both."""
+    rng = np.random.default_rng(0)
+    at = np.arange(2000) / 4000
+    for i in range(6):
+        voice = 0.2 * np.sin(2 * np.pi * rng.uniform(100, 400) * at) * np.sin(4 * np.pi * at)
+        noise = rng.normal(0, 0.05, len(at))
+        write_sound(folder / "voices" / f"{i}.wav", voice, 4000)
+        write_sound(folder / "noises" / f"{i}.wav", noise, 4000)
+        write_sound(folder / "calls" / f"{i}.wav", voice + noise, 4000)
+    write_sound(folder / "call.wav", voice + noise, 4000)

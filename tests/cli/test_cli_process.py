@@ -15,7 +15,7 @@ import time
 import numpy as np
 import pytest
 import typer
-from cli_files import write_lines, write_mending, write_people, write_photos, write_series
+from cli_files import write_lines, write_mending, write_people, write_photos, write_series, write_sounds
 
 import isthmus
 from isthmus.cli import main
@@ -114,6 +114,7 @@ def test_every_example_of_the_help_works(made, tmp_path, monkeypatch, standard_i
         shutil.copy(path, path.parent / "others" / path.name)
     write_mending(tmp_path)
     write_lines(tmp_path)
+    write_sounds(tmp_path)
     write_series(tmp_path / "series.csv")
     monkeypatch.chdir(tmp_path)
     to = ["--latent-dim", "2", "--max-epochs", "1", "-q"]
@@ -138,9 +139,8 @@ def test_every_example_of_the_help_works(made, tmp_path, monkeypatch, standard_i
         if words[0] == "evaluate" and not (tmp_path / "model" / "config.json").exists():
             pytest.fail("the examples of fit leave a model")
         assert main(words) == 0, line
-        if (
-            words[0] == "fit" and "--to model" in line and "condition" not in line
-        ):  # the model that the other examples use is that of people.csv
+        # The model that the other examples use is that of people.csv.
+        if words[0] == "fit" and "--to model" in line and "condition" not in line:
             shutil.rmtree("model")
             shutil.copytree(made / "model", "model")
         if words[:1] == ["encode"] and "codes.csv" in words:

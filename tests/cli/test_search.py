@@ -162,7 +162,9 @@ def test_codes_and_words_of_texts_go_to_files(command, tmp_path):
     texts = [f"{verb} the {what}" for verb in ("play", "stop", "love") for what in ("song", "music", "film", "tape")]
     Autoencoder(2, kind="bag", max_epochs=1, random_state=0).fit(texts).save(tmp_path / "m")
     (tmp_path / "texts.txt").write_text("\n".join(texts))
+    known = set(" ".join(texts).split())
     for name in ("encode", "reconstruct"):
         code, _, err = command(name, tmp_path / "m", tmp_path / "texts.txt", "--to", tmp_path / "to.csv")
         assert code == 0, err
-        assert pd.read_csv(tmp_path / "to.csv")["text"].tolist() == texts
+        found = pd.read_csv(tmp_path / "to.csv")["text"].tolist()
+        assert found == texts if name == "encode" else {word for words in found for word in words.split()} <= known

@@ -177,7 +177,7 @@ def test_files_that_do_not_do_are_refused(name, content, options, message, tmp_p
 
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"caf\xe9")
-    with pytest.raises(DataError, match="no text in UTF-8"):
+    with pytest.raises(DataError, match="is no UTF-8"):
         read(tmp_path / "a.txt", kind="bag")
 
 

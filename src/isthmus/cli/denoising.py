@@ -121,9 +121,9 @@ $ isthmus denoise noisy.png --to clean.png --model denoiser
 
 $ isthmus denoise clip.mp4 --to clean.mp4
 
-$ isthmus denoise noisy/ --to clean/ --clean voices/ --noise-from noises/ --save denoiser
+$ isthmus denoise calls/ --to clean-calls/ --clean voices/ --noise-from noises/ --save sound-denoiser
 
-$ isthmus denoise noisy.wav --to clean.wav --model denoiser
+$ isthmus denoise call.wav --to clean.wav --model sound-denoiser
 
 $ isthmus denoise scans/ --to cleaned/ --max-minutes 10 --report report.html""",
 }
