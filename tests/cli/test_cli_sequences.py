@@ -40,3 +40,23 @@ def test_from_a_folder_to_sequences_and_back(recordings, command, tmp_path):
     assert lines[0]["sequence"] == "r00.csv"
     assert command("sample", model, "-n", 4, "--to", tmp_path / "made.npz")[0] == 0
     assert len(read(tmp_path / "made.npz")) == 4
+
+
+def test_gaps_of_a_recording_are_filled_and_judged(command, tmp_path):
+    t = np.arange(300)
+    values = np.sin(t / 4)
+    lines = [
+        f"2026-01-01 {i // 60:02}:{i % 60:02}:00,{'' if 100 <= i < 108 else f'{v:.5f}'}" for i, v in enumerate(values)
+    ]
+    (tmp_path / "s.csv").write_text("when,x\n" + "\n".join(lines) + "\n")
+    fit = ("impute", tmp_path / "s.csv", "--window", "auto", "--max-epochs", 0, "--random-state", 0)
+    code, out, err = command(*fit, "-o", tmp_path / "filled.csv", "--save", tmp_path / "m")
+    assert code == 0, err
+    assert "by straight lines" in out + err
+    with (tmp_path / "filled.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0]["when"].startswith("2026-01-01")
+    assert max(abs(float(rows[i]["x"]) - values[i]) for i in range(100, 108)) < 0.2
+    again = ("impute", tmp_path / "s.csv", "--model", tmp_path / "m", "-o", tmp_path / "again.csv")
+    assert command(*again)[0] == 0
+    assert (tmp_path / "again.csv").read_text() == (tmp_path / "filled.csv").read_text()

@@ -11,6 +11,7 @@ from isthmus.cli import options as o
 from isthmus.cli.console import say
 from isthmus.cli.jobs import check_places, saved
 from isthmus.cli.reading import Selection
+from isthmus.cli.steps import recording, window_of
 from isthmus.cli.tables import print_places
 from isthmus.cli.writing import STANDARD_OUTPUT, Result, check_file, check_rows, ending_of, write_rows
 from isthmus.exceptions import ParameterError
@@ -29,6 +30,7 @@ def impute(
     skip_bad: o.SkipBad = False,
     schema: o.Schema = None,
     kind: o.Kind = "auto",
+    window: o.Window = None,
     to: o.ToFilled,
     model: o.SavedJob = None,
     draws: o.Draws = 0,
@@ -51,15 +53,24 @@ def impute(
         check_rows(place, source)
     if report is not None:
         check_file(report, (".html", ".htm"), source)
-    check_places(model, save, force=force, schema=schema)
+    check_places(model, save, force=force, schema=schema, window=window)
     from isthmus import Imputer
 
     fitted = None if model is None else saved(model, Imputer, "impute", device)
     selection = Selection(columns, drop, size, schema, skip_bad)
-    raw = selection.read(source, kind) if fitted is None else selection.read_for(fitted, source)
+    # Of windows, a model knows the channels by their order alone.
+    raw = (
+        selection.read(source, kind)
+        if fitted is None or fitted.window_ is not None
+        else selection.read_for(fitted, source)
+    )
+    if report is not None and (window is not None or (fitted is not None and fitted.window_ is not None)):
+        raise ParameterError("--report shows columns, not recordings; leave it out.")
     if report is not None and len(raw.item_shape) > 1:
         raise ParameterError(f"--report shows columns, but {source} holds data of the kind {raw.kind!r}; leave it out.")
-    imputer = fitted or _fitted(raw, members, max_epochs, random_state, device, verbose=verbose)
+    length = window_of(window)
+    imputer = fitted or _fitted(raw, length, members, max_epochs, random_state, device, verbose=verbose)
+    raw = raw if imputer.window_ is None else recording(raw)
     if save is not None:
         imputer.save(save)
     filled = imputer.transform(raw)
@@ -70,6 +81,11 @@ def impute(
         _report(imputer, raw, report, model or save, refit=fitted is None, seed=random_state or 0)
     if verbose and to != STANDARD_OUTPUT:
         _tell(raw, filled)
+        if fitted is None and imputer.window_ is not None:
+            from isthmus.evaluation.gaps_in_time import judge_recordings
+
+            # By what a Gaussian expects alone, so that one does not wait for the networks again.
+            say(judge_recordings(imputer.set_params(verbose=0, max_epochs=0), raw, seed=random_state or 0).verdict())
         drawn = None if not places else places[0] if len(places) == 1 else f"{places[0]} to {places[-1]}"
         print_places(filled=to, draws=drawn, report=report, model=save)
 
@@ -82,16 +98,22 @@ $ isthmus impute people.csv -o filled.csv --drop name
 
 $ isthmus impute people.csv -o filled.csv --drop name --report report.html --save imputer
 
-$ isthmus impute new.csv -o filled.parquet --model imputer --draws 5""",
+$ isthmus impute new.csv -o filled.parquet --model imputer --draws 5
+
+$ isthmus impute series.csv -o filled.csv --window auto --drop label""",
 }
 
 
-def _fitted(raw: Raw, members: Any, max_epochs: Any, seed: int | None, device: str, *, verbose: bool) -> Imputer:
+def _fitted(
+    raw: Raw, window: Any, members: Any, max_epochs: Any, seed: int | None, device: str, *, verbose: bool
+) -> Imputer:
     from isthmus import Imputer
 
     if verbose:
         say(f"Learning to fill gaps from {len(raw):,} rows of {raw.origin}. Ctrl-C stops and keeps the best so far.")
-    imputer = Imputer(members=members, max_epochs=max_epochs, random_state=seed, device=device, verbose=int(verbose))
+    imputer = Imputer(
+        window=window, members=members, max_epochs=max_epochs, random_state=seed, device=device, verbose=int(verbose)
+    )
     return imputer.fit(raw)
 
 

@@ -251,7 +251,7 @@ Novelty = Annotated[
 ]
 Window = Annotated[
     str | None,
-    _option(MODEL, "SOURCE is a recording, a row a step: score its steps by windows of so many; auto.", "STEPS"),
+    _option(MODEL, "SOURCE is a recording, a row a step: look at windows of so many; auto.", "STEPS"),
 ]
 Explain = Annotated[bool, _flag("Write the reasons of each row, by column.", "--explain", show_default=False)]
 ToScores = Annotated[

@@ -84,6 +84,8 @@ def as_raw(
     check_kind(kind)
     if isinstance(X, (str, os.PathLike)):
         return read(X, kind=kind, size=size, columns=columns, drop=drop, schema=schema, like=like)
+    if type(X) is np.ndarray and X.dtype == object and X.ndim == 1 and len(X) and np.ndim(X[0]) > 0:
+        X = list(X)  # NumPy's way to hold sequences of unequal lengths
     if isinstance(X, Raw):
         _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "rows that are already read")
         return X if kind in ("auto", X.kind) else arrange(X, kind)

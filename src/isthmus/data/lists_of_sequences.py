@@ -51,6 +51,12 @@ def from_sequences(items: Sequence[Any], origin: str) -> Raw:
     >>> raw.values.shape, raw.lengths.tolist()
     ((2, 5, 3), [2, 5])
     """
+    names = [tuple(map(str, item.columns)) for item in items if hasattr(item, "columns")]
+    odd = next((i for i, own in enumerate(names) if own != names[0]), None)
+    if odd is not None:
+        raise DataError(
+            f"Frame {odd} (counted from 0) of {origin} has the columns {names[odd]}, but the first {names[0]}."
+        )
     tensors = all(isinstance(item, torch.Tensor) for item in items)
     arrays = [item.detach().cpu().numpy() if isinstance(item, torch.Tensor) else np.asarray(item) for item in items]
     first = arrays[0].shape

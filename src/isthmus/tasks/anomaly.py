@@ -299,10 +299,13 @@ class AnomalyDetector(OutlierMixin, OverTime):
             return self._explain_steps(X)
         raw = self._given(X)
         contributions, expected = self._ensemble_.explain(self._prepared(raw))
+        scores = contributions.sum(1)
         contributions = told.by_column(self.preparation_, contributions)
+        if self.preparation_.ends_:
+            contributions = told.shared_out(contributions, scores, told.values_of(self.preparation_, raw))
         return Explanation(
             told.column_names(self.preparation_),
-            contributions.sum(1),
+            scores,
             contributions,
             told.values_of(self.preparation_, raw),
             told.in_units(self.preparation_, expected),

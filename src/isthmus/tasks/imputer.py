@@ -27,6 +27,8 @@ from isthmus.tasks.filling_parts.holes import HOLES
 from isthmus.tasks.filling_parts.pictures import PictureFilling, fill_pictures
 from isthmus.tasks.holding import again, pace, split
 from isthmus.tasks.residuals import LEVELS, Residuals, correlated, deviation
+from isthmus.tasks.series.gaps import are_recordings, filled, taken, windows_of
+from isthmus.tasks.series.verbs import WINDOW
 from isthmus.training.devices import choose_device
 
 #: Rows that an epoch is judged by at least, few ones again and again.
@@ -46,6 +48,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting)
 
     Parameters
     ----------
+    window : int, "auto" or None, default=None
+        Recordings, rows that are steps in order: length of the windows that are filled. "auto", also for lists of
+        unequal lengths: a period that shows, and three times the longest gap at least.
     members : int, default=3
         Networks whose mean is taken.
     rate : "auto", float or (float, float), default="auto"
@@ -118,6 +123,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting)
 
     PARAMETERS: ClassVar = {
         **Task.PARAMETERS,
+        "window": WINDOW,
         "members": check.AUTOENCODER["members"],
         "network": (check.word("auto", *FAMILIES, "unet"), f"'auto', {', '.join(map(repr, FAMILIES))} or 'unet'"),
         "hidden": check.AUTOENCODER["hidden"],
@@ -144,6 +150,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting)
     def __init__(
         self,
         *,
+        window: int | str | None = None,
         members: int = 3,
         rate: Any = "auto",
         kind: str = "auto",
@@ -159,6 +166,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting)
         device: str = "auto",
         verbose: int = 0,
     ):
+        self.window = window
         self.members = members
         self.rate = rate
         self.kind = kind
@@ -198,12 +206,16 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting)
             If the data cannot be used: the message names row and column.
         """
         self._check_parameters()
-        if self._takes_pictures(X, mask):
+        self.window_ = None
+        if are_recordings(X, self.window, self.kind) and mask is None:
+            recordings, self.window_ = taken(X, self.window)
+            X = windows_of(recordings, self.window_)
+        if self.window_ is None and self._takes_pictures(X, mask):
             return self._fit_pictures(X, mask)
         if mask is not None:
             raise ParameterError("Imputer: mask= is for pictures; mark what is missing of rows by NaN.")
         self._filler = None
-        raw = _densely(as_raw(X, kind=self.kind))
+        raw = _densely(as_raw(X, kind=self.kind if self.window_ is None else "sequence"))
         refuse_tokens(raw, "Imputer")
         # Messages name rows of all that was given, so that all of it is checked first.
         preparation_for(raw).refuse_infinite(raw)
@@ -261,8 +273,17 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting)
             return fill_pictures(self._filler, X, mask)
         if mask is not None:
             raise ParameterError("Imputer: mask= is for pictures; mark what is missing of rows by NaN.")
+        if self.window_ is not None:
+            return filled(X, self.window_, self._expected_of)
         raw = _densely(self._given(X))
         return completed(raw, self.expected(raw), self.preparation_)
+
+    def _expected_of(self, X: Any) -> np.ndarray:
+        raw = self._given(X)
+        expected = np.full(raw.values.shape, np.nan)
+        for rows, mean, _ in self._gaps(raw):
+            expected[rows] = self._in_units(mean)
+        return expected
 
     def expected(self, X: Any) -> np.ndarray:
         """Give what is expected of the rows that have gaps, as numbers with the meaning that they had in fit.
@@ -277,11 +298,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting)
             Categories by their places, dates in seconds; NaN in rows without gaps.
         """
         self._refuse_pictures("expected values apart")
-        raw = _densely(self._given(X))
-        expected = np.full(raw.values.shape, np.nan)
-        for rows, mean, _ in self._gaps(raw):
-            expected[rows] = self._in_units(mean)
-        return expected
+        return self._expected_of(_densely(self._given(X)))
 
     def sample_imputations(self, X: Any, m: int = 5, random_state: Any = None) -> list[Any]:
         """Draw completed data that vary as much as the data allow (multiple imputation).
@@ -358,16 +375,17 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, PictureFilling, Expecting)
             return Learnt(values, self._filler.weights())
         arrays = {"edges": self._residuals.edges, "quantiles": self._residuals.quantiles}
         arrays |= {"low": self.bounds_.low, "high": self.bounds_.high, "whole": self.bounds_.whole}
-        return Learnt({}, arrays, {"main": self.autoencoder_})
+        return Learnt({"window": self.window_}, arrays, {"main": self.autoencoder_})
 
     def _restore(self, learnt: Learnt) -> None:
         arrays = learnt.arrays
-        self._filler = None
+        self._filler, self.window_ = None, None
         if "filler" in learnt.values:
             self._filler = Filler.restored(learnt.values["filler"], arrays, choose_device(self.device))
             self.kind_, self.n_rows_ = "image", learnt.values["n_rows"]
             self.history_ = {name: list(column) for name, column in learnt.values["history"].items()}
             return
+        self.window_ = learnt.values.get("window")
         self.autoencoder_ = learnt.autoencoders["main"]
         self.bounds_ = Bounds(arrays["low"], arrays["high"], arrays["whole"])
         self._residuals = Residuals(arrays["edges"], arrays["quantiles"])

@@ -125,7 +125,8 @@ class Inference:
     @torch.no_grad()
     def cell_losses(self, prepared: Prepared) -> Tensor:
         """Loss of each cell by each network, NaN where missing: (K, n, *shape)."""
-        cells = torch.stack([self.loss.cells(output, prepared.x) for output in self.outputs(prepared, told=True)])
+        outputs = self.outputs(prepared, told=bool(self.loss.vocabulary))
+        cells = torch.stack([self.loss.cells(output, prepared.x) for output in outputs])
         return cells if prepared.mask is None else cells.masked_fill(~prepared.mask, torch.nan)
 
     def member_codes(self, raw: Raw) -> list[np.ndarray]:

@@ -116,3 +116,19 @@ def column_names(preparation: Preparation) -> tuple[str, ...]:
     if preparation.feature_names_ is not None:
         return preparation.feature_names_
     return tuple(",".join(map(str, place)) for place in np.ndindex(preparation.schema_.item_shape))
+
+
+def shared_out(contributions: np.ndarray, scores: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Share out scores of sequences among the steps that there are: what their lengths add, and steps after the end.
+
+    Parameters
+    ----------
+    contributions : ndarray of shape (n, columns)
+    scores : ndarray of shape (n,)
+        What they are to sum to.
+    values : ndarray of shape (n, columns)
+        NaN where there is no step, or no value.
+    """
+    kept = np.where(np.isnan(np.asarray(values, dtype=np.float64)), 0.0, contributions)
+    sums = kept.sum(1, keepdims=True)
+    return np.divide(kept * scores[:, None], sums, out=np.zeros_like(kept), where=sums != 0)

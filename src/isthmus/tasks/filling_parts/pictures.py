@@ -44,6 +44,7 @@ class PictureFilling(Task):
     """
 
     _filler: Filler | None
+    window_: int | None
     context: int
     network: str
     hidden: Any
@@ -66,6 +67,10 @@ class PictureFilling(Task):
         check_is_fitted(self)
         if self._filler is not None:
             raise ParameterError(f"Imputer: there are no {what} of pictures filled by a U-Net; see its Notes.")
+        if self.window_ is not None:
+            raise ParameterError(
+                f"Imputer: there are no {what} of whole recordings. Cut them by cut_windows, and fit on the windows."
+            )
 
     def _fit_pictures(self, X: Any, mask: Any) -> Self:
         photos, device = pictures_of(X), choose_device(self.device)
