@@ -276,7 +276,7 @@ class AnomalyDetector(OutlierMixin, OverTime):
 
     def _own_scores(self) -> np.ndarray:
         if self._windows is not None:
-            return self._own_recordings()
+            return self._own
         return self._ensemble_.score(self._rows.x) if self.novelty else self.calibration_scores_
 
     def explain(self, X: Any) -> Explanation:

@@ -33,6 +33,7 @@ class OverTime(Line, Task):
     parts_: tuple[str, ...]
     window_: int
     _windows: WindowDetector | None
+    _own: np.ndarray
 
     # --- Fitting
 
@@ -72,9 +73,6 @@ class OverTime(Line, Task):
         self.calibration_scores_ = np.sort(detector.calibration)
         self._own = np.concatenate([detector.scores(one) for one in steps])
         self._draw_line()
-
-    def _own_recordings(self) -> np.ndarray:
-        return self.calibration_scores_ if self.novelty else self._own
 
     # --- Scores
 
