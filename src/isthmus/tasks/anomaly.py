@@ -178,6 +178,7 @@ class AnomalyDetector(OutlierMixin, OverTime):
         """
         self._check_parameters()
         self._windows = None
+        self.__dict__.pop("window_", None)  # of a fit on recordings before
         if self.window is not None:
             self._fit_recordings(X)
             return self
