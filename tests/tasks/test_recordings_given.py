@@ -12,7 +12,7 @@ def noise(n, seed=0, channels=1):
     return np.random.default_rng(seed).normal(size=(n, channels))
 
 
-def detector(window=8):
+def detector(window: int | str = 8):
     return AnomalyDetector(window=window, random_state=0, device="cpu")
 
 
