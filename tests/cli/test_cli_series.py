@@ -1,6 +1,7 @@
 """`isthmus score` on recordings: a table by step, a page, labels, a model that is kept."""
 
 import csv
+import json
 
 import pytest
 from cli_files import write_series
@@ -50,6 +51,7 @@ def test_a_model_that_was_kept_scores_other_steps(series, tmp_path, command):
 
 def test_what_cannot_be_used_is_refused(series, tmp_path, refused):
     refused(2, "expected a whole number of steps", "score", series, "--window", "long")
+    refused(2, "expected a whole number of steps", "score", series, "--window", "²")
     refused(2, "give --window", "score", series, "--drop", "label", "--labels", "label")
     refused(3, "too few to learn windows", "score", series, "--window", "299", "--drop", "label")
     text = series.read_text().replace(",0\n", ",usual\n").replace(",1\n", ",strange\n")
@@ -57,3 +59,31 @@ def test_what_cannot_be_used_is_refused(series, tmp_path, refused):
     words.write_text(text)
     refused(3, "words.csv holds categories", "score", words, "--window", "20")
     refused(2, "expected 1 or true", "score", words, "--window", "20", "--drop", "label", "--labels", "label")
+
+
+def test_labels_of_one_sort_judge_nothing_and_the_scores_are_written(series, tmp_path, command):
+    usual, scores = tmp_path / "usual.csv", tmp_path / "scores.csv"
+    usual.write_text(series.read_text().replace(",1\n", ",0\n"))
+    told = ("--drop", "label", "--labels", "label", "--random-state", "0")
+    code, printed, err = command("score", usual, "--window", "20", *told, "-o", scores)
+    assert code == 0, err
+    assert len(rows_of(scores.open())) == 300
+    assert "every step is usual" in " ".join(err.split())
+    assert "without labels" in " ".join(printed.split())
+
+
+def test_explain_is_refused_of_recordings(series, tmp_path, command, refused):
+    refused(2, "--explain is for rows", "score", series, "--window", "20", "--drop", "label", "--explain")
+    model = tmp_path / "watcher"
+    command("score", series, "--window", "20", "--drop", "label", "--save", model)
+    refused(2, "--explain is for rows", "score", series, "--model", model, "--explain")
+
+
+def test_drop_and_columns_may_be_given_several_times(series, command):
+    for asked, kept in (
+        (("--drop", "label", "--drop", "flow"), {"when", "heat"}),
+        (("--columns", "when", "--columns", "flow,heat"), {"when", "flow", "heat"}),
+    ):
+        code, printed, err = command("inspect", series, *asked)
+        assert code == 0, err
+        assert set(json.loads(printed)["columns"]) == kept

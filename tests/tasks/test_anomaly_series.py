@@ -162,9 +162,10 @@ def test_the_yardstick_learns_mean_and_spread_after_its_delay():
     np.testing.assert_allclose(yardstick.spread, both.std(0), rtol=0.05)
 
 
-def test_the_share_asked_for_is_flagged_and_strange_training_steps_are_left_out():
+@pytest.mark.parametrize("novelty", [False, True])
+def test_the_share_asked_for_is_flagged_and_strange_training_steps_are_left_out(novelty):
     X, strange = other("spike")
-    detector = AnomalyDetector(window=LENGTH, contamination=0.1, random_state=0, device="cpu")
+    detector = AnomalyDetector(window=LENGTH, novelty=novelty, contamination=0.1, random_state=0, device="cpu")
     flagged = detector.fit_predict(X) == -1
     assert flagged.sum() == 60
     assert flagged[320]

@@ -79,6 +79,17 @@ def names(text: Any) -> Any:
     return [part.strip() for part in text.split(",") if part.strip()] if isinstance(text, str) else text
 
 
+def together(given: Any) -> list[str] | None:
+    """Join the names of an option that was given several times.
+
+    Examples
+    --------
+    >>> together([["age", "height"], ["name"]])
+    ['age', 'height', 'name']
+    """
+    return [name for some in given for name in some] if given else None
+
+
 def picture_size(text: Any) -> Any:
     """Read a height and a width, or one number for both.
 
@@ -90,7 +101,7 @@ def picture_size(text: Any) -> Any:
     if not isinstance(text, str):
         return text
     parts = text.lower().replace("\u00d7", "x").split("x")
-    if len(parts) > 2 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+    if len(parts) > 2 or not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
         raise typer.BadParameter(f"{text!r} is no size. Give HEIGHTxWIDTH in pixels, such as 64x64.")
     return int(parts[0]), int(parts[-1])
 
@@ -122,10 +133,10 @@ Source = Annotated[str, _argument("SOURCE", _SOURCE)]
 ModelFolder = Annotated[str, _argument("MODEL", "Model folder, as `isthmus fit` writes it.")]
 Codes = Annotated[str, _argument("CODES", "File of codes, as `isthmus encode` writes it, or - for stdin.")]
 
-Columns = Annotated[Any, _option(DATA, "Columns to use; others are set aside.", "A,B", "--columns", parser=names)]
-Drop = Annotated[
-    Any, _option(DATA, "Columns to set aside: not fitted, but carried along.", "A,B", "--drop", parser=names)
-]
+_USE, _SET_ASIDE = "Columns to use; others are set aside.", "Columns to set aside: not fitted, but carried along."
+_SEVERAL: dict[str, Any] = {"parser": names, "callback": together}
+Columns = Annotated[list[str] | None, _option(DATA, _USE, "A,B", "--columns", **_SEVERAL)]
+Drop = Annotated[list[str] | None, _option(DATA, _SET_ASIDE, "A,B", "--drop", **_SEVERAL)]
 Schema = Annotated[
     str | None,
     _option(DATA, "What the columns are, as `isthmus inspect` writes it, to be corrected.", "FILE.json", "--schema"),

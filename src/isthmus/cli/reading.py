@@ -162,7 +162,7 @@ def color_of(raw: Raw, color: str | None) -> str | int | None:
     from isthmus.evaluation.codes import chosen
 
     named = color in raw.extra or color in (raw.names or ())
-    asked = int(color) if color.isdigit() and not named else color
+    asked = int(color) if color.isdecimal() and not named else color
     try:
         chosen(asked, raw)
     except ParameterError as error:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 ENDINGS = (".csv", ".parquet", ".feather")
 #: Rows that are printed where no file is asked for, and columns that each is explained by.
 SHOWN, REASONS = 10, 3
+EXPLAIN_STEPS = (
+    "--explain is for rows. The scores of a recording have a column for each channel, which says as much; leave it out."
+)
 
 
 def score(
@@ -55,6 +58,8 @@ def score(
     """Score the rows of SOURCE by how strange they are, by a model that there is or one fitted on SOURCE itself."""
     if labels is not None and window is None and model is None:
         raise ParameterError("--labels is for recordings: give --window with it.")
+    if explain and window is not None:
+        raise ParameterError(EXPLAIN_STEPS)
     if to is not None and to != STANDARD_OUTPUT:
         check_file(to, ENDINGS, source)
     if report is not None:
@@ -63,6 +68,8 @@ def score(
     selection = Selection(columns, drop, size, schema, skip_bad)
     fitting = {"novelty": novelty, "window": steps.window_of(window), "random_state": random_state, "device": device}
     detector, raw = _detector(model, source, selection, kind, fitting)
+    if explain and detector.window is not None:
+        raise ParameterError(EXPLAIN_STEPS)
     if save is not None:
         detector.save(save)
     scores = -detector.score_samples(raw)

@@ -29,7 +29,7 @@ def window_of(window: str | None) -> int | str | None:
     """Take --window: a number of steps, or auto."""
     if window is None or window == "auto":
         return window
-    if not window.isdigit():
+    if not window.isdecimal():
         raise ParameterError(f"--window {window} cannot be used; expected a whole number of steps, or auto.")
     return int(window)
 
@@ -66,7 +66,12 @@ def compared(detector: AnomalyDetector, raw: Raw, labels: str | None) -> BesideP
     values = {str(v) for v in np.unique(known).tolist()}
     if not values <= {"0", "1", "0.0", "1.0", "True", "False", "true", "false"}:
         raise ParameterError(f"--labels {labels}: expected 1 or true for strange steps and 0 or false for usual ones.")
-    return beside_pca(detector, raw, np.isin(known.astype(str), ["1", "1.0", "True", "true"]))
+    strange = np.isin(known.astype(str), ["1", "1.0", "True", "true"])
+    if strange.all() or not strange.any():
+        sort = "strange" if strange.all() else "usual"
+        say(f"--labels {labels}: every step is {sort}, so that nothing can be judged by them.")
+        return beside_pca(detector, raw)
+    return beside_pca(detector, raw, strange)
 
 
 def show(detector: AnomalyDetector, raw: Raw, scores: np.ndarray, flagged: np.ndarray, found: BesidePCA) -> None:

@@ -178,6 +178,7 @@ class AnomalyDetector(OutlierMixin, OverTime):
         """
         self._check_parameters()
         self._windows = None
+        self.__dict__.pop("window_", None)  # of a fit on recordings before
         if self.window is not None:
             self._fit_recordings(X)
             return self
@@ -276,7 +277,7 @@ class AnomalyDetector(OutlierMixin, OverTime):
 
     def _own_scores(self) -> np.ndarray:
         if self._windows is not None:
-            return self._own_recordings()
+            return self._own
         return self._ensemble_.score(self._rows.x) if self.novelty else self.calibration_scores_
 
     def explain(self, X: Any) -> Explanation:

@@ -104,7 +104,8 @@ class Line:
             Share of usual rows that may be flagged. With `novelty` it holds in finite samples.
         X, y : rows and labels, optional
             Some rows of which it is known what they are: 1 or True for strange and 0 for usual, or -1 for strange and
-            1 for usual. The line that tells them apart best: the largest sum of the shares of both that are told right.
+            1 for usual; of a list of recordings, a list of the labels of each. The line that tells them apart best: the
+            largest sum of the shares of both that are told right.
 
         Returns
         -------
@@ -123,7 +124,7 @@ class Line:
             )
         if ways[2]:
             scores = self._scores(X)
-            self.offset_ = -by_labels(scores, _labels(y, len(scores)))
+            self.offset_ = -by_labels(scores, _labels(self._labels_of(X, y), len(scores)))
             return self.offset_
         share = _share_of(budget, rows) if ways[0] else false_alarms
         if share is None or not check.number(0, 1, open_left=True)(share):
@@ -136,6 +137,10 @@ class Line:
             )
         self.offset_ = -line
         return self.offset_
+
+    def _labels_of(self, X: Any, y: Any) -> Any:
+        """Give one array of labels, as many as there are scores of X."""
+        return y
 
     def _draw_line(self) -> None:
         scores = self.calibration_scores_

@@ -19,13 +19,18 @@ LARGEST = 1e9
 
 
 def are_several(X: Any) -> TypeGuard[list[Any]]:
-    """Whether X is a list of recordings; a list of numbers, or of lists of them, is one recording."""
+    """Whether X is a list of recordings; a list of numbers, or of lists of equal lengths of them, is one recording."""
     if not isinstance(X, (list, tuple)) or len(X) == 0:
         return False
     first = X[0]
     if isinstance(first, (np.ndarray, torch.Tensor)):
         return first.ndim > 0
-    return isinstance(first, (str, PathLike, Raw)) or hasattr(first, "columns") or np.ndim(first) == 2
+    if isinstance(first, (str, PathLike, Raw)) or hasattr(first, "columns") or hasattr(first, "to_numpy"):
+        return True  # to_numpy: a Series of pandas or polars, which is one channel
+    try:
+        return np.ndim(first) == 2
+    except ValueError:  # lists of unequal lengths, which `as_recording` refuses
+        return False
 
 
 def as_recordings(X: Any) -> list[Raw]:
@@ -55,7 +60,13 @@ def as_recording(X: Any) -> Raw:
         return _numbers(X)
     if isinstance(X, (str, PathLike)) or hasattr(X, "columns"):
         return _numbers(as_raw(X))
-    values = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else np.asarray(X)
+    try:
+        values = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else np.asarray(X)
+    except ValueError as error:
+        raise DataError(
+            "Lists of numbers of unequal lengths are taken for the steps of one recording, whose channels would differ "
+            "in number. Give several recordings as a list of arrays."
+        ) from error
     if values.ndim not in (1, 2) or 0 in values.shape:
         raise DataError(
             f"A recording is an array of shape (time, channels) or (time,), but the array given has shape "
@@ -99,6 +110,11 @@ def _numbers(raw: Raw) -> Raw:
 def _shown(column: Column, values: np.ndarray) -> np.ndarray:
     """Give time stamps as they are read, None where there is none."""
     return np.array([None if np.isnan(v) else column.shown(float(v)) for v in values], dtype=object)
+
+
+def told_steps(raw: Raw) -> str:
+    """Say what a recording was understood as."""
+    return f"{len(raw)} steps of {raw.item_shape[0]} channel(s)"
 
 
 def joined(recordings: list[Raw]) -> Raw:

@@ -15,12 +15,22 @@ from isthmus.tasks.anomaly_line import Line
 from isthmus.tasks.anomaly_parts.explanation import Explanation, column_names
 from isthmus.tasks.base import Learnt, Task
 from isthmus.tasks.series.detector import How, Steps, WindowDetector
-from isthmus.tasks.series.recordings import are_several, as_recording, as_recordings, interpolated, joined, prepared
+from isthmus.tasks.series.recordings import (
+    are_several,
+    as_recording,
+    as_recordings,
+    interpolated,
+    joined,
+    prepared,
+    told_steps,
+)
 from isthmus.tasks.series.stream import Stream
 from isthmus.tasks.series.windows import period
 
 #: Windows that can be learnt from, at the least.
 FEWEST_WINDOWS = 4
+#: Steps of a recording that a period can be looked for in, at the least.
+FEWEST_STEPS = 2
 
 
 class OverTime(Line, Task):
@@ -33,6 +43,7 @@ class OverTime(Line, Task):
     parts_: tuple[str, ...]
     window_: int
     _windows: WindowDetector | None
+    _own: np.ndarray
 
     # --- Fitting
 
@@ -52,12 +63,19 @@ class OverTime(Line, Task):
         if isinstance(self.window, int | np.integer):
             length = int(self.window)
         else:
+            short = next((i for i, raw in enumerate(recordings) if len(raw) < FEWEST_STEPS), None)
+            if short is not None:
+                raise DataError(
+                    f"Recording {short} of {len(recordings)} ({recordings[short].origin}) has "
+                    f"{told_steps(recordings[short])}: too few for window='auto', which needs {FEWEST_STEPS} of each. "
+                    "Leave the recording out; steps are rows."
+                )
             length = period([interpolated(*one).numpy() for one in steps])
         for i, raw in enumerate(recordings):
             if len(raw) < length:
                 raise DataError(
-                    f"Recording {i} ({raw.origin}) has {len(raw)} steps, fewer than window={length}. Give a shorter "
-                    "window, or leave the recording out."
+                    f"Recording {i} of {len(recordings)} ({raw.origin}) has {told_steps(raw)}, fewer than "
+                    f"window={length}. Give a shorter window, or leave the recording out; steps are rows."
                 )
         if len(rows) - len(recordings) * (length - 1) < FEWEST_WINDOWS:
             raise DataError(
@@ -73,9 +91,6 @@ class OverTime(Line, Task):
         self._own = np.concatenate([detector.scores(one) for one in steps])
         self._draw_line()
 
-    def _own_recordings(self) -> np.ndarray:
-        return self.calibration_scores_ if self.novelty else self._own
-
     # --- Scores
 
     def _steps(self, X: Any, *, least: int = 0) -> Steps:
@@ -86,13 +101,28 @@ class OverTime(Line, Task):
         least = least or self.window_
         if len(raw) < least:
             raise DataError(
-                f"{raw.origin} has {len(raw)} steps, fewer than the window of {least} that was fitted with."
+                f"{raw.origin} has {told_steps(raw)}, fewer than the window of {least} that was fitted with; steps are "
+                "rows."
             )
         return prepared(preparation, raw)
 
     def _recording_scores(self, X: Any) -> np.ndarray:
         detector = self._fitted_windows()
         return np.concatenate([detector.scores(self._steps(one)) for one in (X if are_several(X) else [X])])
+
+    def _labels_of(self, X: Any, y: Any) -> Any:
+        if not self._over_time() or not are_several(X):
+            return y
+        lengths, told = (
+            [len(as_recording(one)) for one in X],
+            [np.shape(one) for one in y] if hasattr(y, "__len__") else [],
+        )
+        if told != [(n,) for n in lengths]:
+            raise DataError(
+                f"y= cannot be used with {len(X)} recordings: expected a list of as many arrays of labels, of the "
+                f"lengths {lengths[:5]}; got shapes {told[:5]}."
+            )
+        return np.concatenate([np.asarray(one) for one in y])
 
     def _over_time(self) -> bool:
         """Whether the detector was fitted on recordings."""
@@ -226,6 +256,8 @@ class OverTime(Line, Task):
         detector = self._fitted_windows()
         if self._stream is None:
             self._stream = Stream(detector)
+        if len(rows) == 0:
+            return np.zeros(0)
         if np.ndim(rows) == 1 and self.n_features_in_ > 1:
             rows = np.asarray(rows)[None]
         return -self._stream.update(self._steps(rows, least=1))
