@@ -41,6 +41,67 @@ def test_what_is_read_and_written_again_is_the_same_to_the_sample(tmp_path, name
     np.testing.assert_array_equal(read_samples(place), samples)
 
 
+def test_an_extensible_wav_keeps_its_bits(tmp_path):
+    sf.write(tmp_path / "a.wav", tone(channels=2), 8000, format="WAVEX", subtype="PCM_24")
+    like = look_at_sound(tmp_path / "a.wav")
+    assert like.format == "WAVEX"
+    write_sound(tmp_path / "b.wav", read_samples(tmp_path / "a.wav"), 8000, like=like)
+    assert look_at_sound(tmp_path / "b.wav").subtype == "PCM_24"
+
+
+def test_opus_holds_opus(tmp_path):
+    write_sound(tmp_path / "a.opus", tone(), 8000, like=Form(8000, 1, 2000, "WAV", "PCM_16"))
+    assert look_at_sound(tmp_path / "a.opus").subtype == "OPUS"
+
+
+def test_huge_samples_are_refused_by_name_and_place(tmp_path):
+    values = tone(channels=2).astype(np.float32)
+    values[17, 1] = -1e30
+    sf.write(tmp_path / "a.wav", values, 8000, subtype="FLOAT")
+    with pytest.raises(DataError, match=r"a\.wav has 1 samples beyond 1,000,000, the first at sample 17 of channel 1"):
+        as_sounds(tmp_path / "a.wav")[0]
+    with pytest.raises(DataError, match="beyond 1,000,000"):
+        Sound(values, 8000)
+
+
+def test_a_flac_that_does_not_say_its_length_is_refused_by_name(tmp_path):
+    place = tmp_path / "a.flac"
+    write_sound(place, tone(1.0), 8000)
+    data = bytearray(place.read_bytes())
+    data[21] &= 0xF0  # the 36 bits of STREAMINFO that hold the number of samples
+    data[22:26] = bytes(4)
+    place.write_bytes(data)
+    with pytest.raises(DataError, match=r"a\.flac does not say how many samples"):
+        as_sounds(place)
+    data[21] |= 0x0F  # nor may one that says far too many take the memory for them
+    data[22:26] = b"\xff" * 4
+    place.write_bytes(data)
+    with pytest.raises(DataError, match=r"a\.flac (is cut off|cannot be read)"):
+        read_samples(place)
+
+
+def test_a_cover_does_not_make_pictures_of_sounds(tmp_path):
+    for name in ("a.wav", "b.wav"):
+        write_sound(tmp_path / name, tone(), 8000)
+    (tmp_path / "cover.jpg").touch()
+    (tmp_path / ".thumbnails").mkdir()
+    for i in range(5):
+        (tmp_path / ".thumbnails" / f"{i}.png").touch()
+    assert looks_like_sounds(tmp_path)
+    for i in range(5):
+        (tmp_path / f"{i}.png").touch()
+    assert not looks_like_sounds(tmp_path)
+
+
+def test_a_rate_may_be_a_float_that_is_whole():
+    values = tone()[:, 0]
+    found, rate = give_back([as_sounds((values, 8000.0))[0]], (values, 8000.0))
+    assert rate == 8000
+    np.testing.assert_allclose(found, values, atol=1e-6)
+    with pytest.raises(ParameterError, match=r"8000\.5"):
+        as_sounds((values, 8000.5))
+
+
 def test_ogg_keeps_its_length_and_is_close(tmp_path):
     place = tmp_path / "a.ogg"
     write_sound(place, tone(1.0), 8000)

@@ -38,6 +38,20 @@ def test_loudness_rate_and_length_do_not_matter():
     assert np.corrcoef(here.ravel(), falling.ravel())[0, 1] < 0.5
 
 
+def test_every_frame_of_a_long_clip_counts():
+    quiet = 1e-3 * np.random.default_rng(0).normal(size=4 * 16000).astype(np.float32)
+    without = sound_features((quiet, 16000))
+    for at in range(8000, 56000, 2111):
+        click = quiet.copy()
+        click[at : at + 16] += 0.02
+        assert np.abs(sound_features((click, 16000)) - without).max() > 0.5
+
+
+def test_channels_in_antiphase_do_not_cancel_out():
+    both = np.stack([sweep(), -sweep()], 1)
+    np.testing.assert_allclose(sound_features((both, 16000)), sound_features((sweep(), 16000)), atol=1e-3)
+
+
 def test_short_clips_and_silence_have_patches_too():
     patches = sound_features([(np.ones(1), 8000), (np.zeros(1000), 8000)], frames=8, n_mels=10)
     assert patches.shape == (2, 8, 10)

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -281,8 +282,8 @@ def as_samples(values: Any, name: str) -> np.ndarray:
 
 def checked_rate(rate: Any) -> int:
     """Refuse a rate that is no whole number above 0."""
-    if isinstance(rate, bool) or not isinstance(rate, (int, np.integer)) or rate < 1:
-        raise ParameterError(f"A rate of {rate!r} cannot be used; expected samples per second, such as 16000.")
+    if isinstance(rate, bool) or not isinstance(rate, (Real, np.number)) or not rate >= 1 or rate % 1:
+        raise ParameterError(f"A rate of {rate!r} cannot be used; expected whole samples per second, such as 16000.")
     return int(rate)
 
 
@@ -292,7 +293,7 @@ def _is_pair(X: Any) -> bool:
         isinstance(X, tuple)
         and len(X) == 2
         and hasattr(X[0], "__array__")
-        and isinstance(X[1], (int, np.integer))
+        and isinstance(X[1], (Real, np.number))
         and not isinstance(X[1], bool)
     )
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from isthmus.data.raw import Raw
 from isthmus.data.sound import as_sounds
-from isthmus.data.spectra import log_mel
+from isthmus.data.spectra import decibels, mel_power
 from isthmus.exceptions import ParameterError
 
 #: Samples per second that all clips are brought to, so that a band is the same frequency in each.
@@ -20,7 +20,7 @@ N_FFT, HOP = 512, 128
 
 
 def sound_features(X: Any, *, frames: int = 32, n_mels: int = 64) -> np.ndarray:
-    """Give each clip as a patch: mel bands in dB over its length, which is stretched to so many frames.
+    """Give each clip as a patch: mel bands in dB over its length, which is averaged or stretched to so many frames.
 
     The mean of each band over the clip is taken away, and with it much of what a microphone, a room and a voice add to
     everything that is said. How long the clip was, and how loud, is not in the patch.
@@ -28,7 +28,7 @@ def sound_features(X: Any, *, frames: int = 32, n_mels: int = 64) -> np.ndarray:
     Parameters
     ----------
     X : what `isthmus.data.sound.as_sounds` takes
-        Clips of any rates, channels (their mean is taken) and lengths.
+        Clips of any rates, channels (the mean of their power is taken) and lengths.
     frames : int, default=32
     n_mels : int, default=64
         Bands between 0 and 8,000 Hz; those above what a clip's rate holds are flat.
@@ -106,6 +106,12 @@ def raw_of_sounds(X: Any) -> Raw:
 
 
 def _patch(samples: np.ndarray, frames: int, n_mels: int) -> np.ndarray:
-    bands = log_mel(torch.from_numpy(np.ascontiguousarray(samples.mean(1))), RATE, n_mels, N_FFT, HOP)
-    stretched = torch.nn.functional.interpolate(bands.T[None], size=frames, mode="linear")[0].T
-    return (stretched - stretched.mean(0)).numpy()
+    # The mean power of the channels, not of their samples, which cancel out where they are in antiphase.
+    power = mel_power(torch.from_numpy(np.ascontiguousarray(samples.T)), RATE, n_mels, N_FFT, HOP).mean(0)
+    bands = decibels(power).T[None]
+    # A long clip is averaged, so that every one of its frames counts; a short one is stretched.
+    shrinks = bands.shape[-1] > frames
+    resize = torch.nn.functional
+    sized = resize.adaptive_avg_pool1d(bands, frames) if shrinks else resize.interpolate(bands, frames, mode="linear")
+    patch = sized[0].T
+    return (patch - patch.mean(0)).numpy()

@@ -23,9 +23,17 @@ FORMATS = {
 #: Bits of the subtypes that hold whole numbers.
 BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 #: What is written where no form is given, or the format of another cannot be had: without loss where there is one.
-SUBTYPES = {"OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}
+SUBTYPES = {".ogg": "VORBIS", ".oga": "VORBIS", ".opus": "OPUS", ".mp3": "MPEG_LAYER_III"}
+#: Formats that are written as another one, which has the same subtypes: WAVE_FORMAT_EXTENSIBLE as plain WAV.
+WRITTEN_AS = {"WAVEX": "WAV"}
+#: Samples beyond this are none of a sound; their squares and Fourier transforms leave the range of float32.
+MOST = 1e6
+#: Samples that are read at once, so that a heading which says too many costs no memory.
+BLOCK = 2**20
 #: Values of the size in a heading that was written before the size was known.
 _UNSAID = (0, 0xFFFFFFFF)
+#: Length that libsndfile gives where the heading says none.
+UNKNOWN = 2**62
 #: Bytes at the end of an Ogg file that hold the heading of its last page, and the flag of a last page (RFC 3533).
 _OGG_PAGE, _LAST_PAGE = 65_536, 4
 
@@ -65,9 +73,17 @@ def sounds_in(folder: Path) -> list[Path]:
 
 
 def holds_sounds(folder: Path) -> bool:
-    """Whether a folder, with those below it, holds a sound and no picture, by the endings of names."""
-    seen = [name.lower() for _, _, names in os.walk(folder) for name in names if not name.startswith(".")]
-    return any(map(is_sound_file, seen)) and not any(name.endswith(endings()) for name in seen)
+    """Whether a folder, with those below it, holds more sounds than pictures, by the endings of names.
+
+    A cover among the pieces of an album does not make them pictures. Hidden files and folders are left out.
+    """
+    sounds = pictures = 0
+    for _, subfolders, names in os.walk(folder):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        shown = [name.lower() for name in names if not name.startswith(".")]
+        sounds += sum(map(is_sound_file, shown))
+        pictures += sum(name.endswith(endings()) for name in shown)
+    return sounds > pictures
 
 
 def look_at_sound(path: Path) -> Form:
@@ -86,6 +102,11 @@ def look_at_sound(path: Path) -> Form:
         info = sf.info(str(path))
     except (sf.SoundFileError, RuntimeError) as error:
         raise _damaged(path, error) from error
+    if info.frames >= UNKNOWN:
+        raise DataError(
+            f"The sound {path} does not say how many samples it has: it was written to a pipe, or is damaged. Write it "
+            "again, such as with: sox old.flac new.flac"
+        )
     if info.frames == 0:
         raise DataError(f"The sound {path} holds no samples: it is {info.format} with nothing after its heading.")
     return Form(info.samplerate, info.channels, info.frames, info.format, info.subtype)
@@ -101,9 +122,13 @@ def read_samples(path: Path) -> np.ndarray:
     """
     sf = soundfile()
     form = look_at_sound(path)
+    parts: list[np.ndarray] = []
     try:
-        samples, _ = sf.read(str(path), dtype="float32", always_2d=True)
-    except (sf.SoundFileError, RuntimeError) as error:
+        with sf.SoundFile(str(path)) as file:
+            while not parts or len(parts[-1]) == BLOCK:
+                parts.append(file.read(BLOCK, dtype="float32", always_2d=True))
+        samples = np.concatenate(parts)
+    except (sf.SoundFileError, RuntimeError, ValueError, MemoryError) as error:
         raise _damaged(path, error) from error
     if len(samples) < form.length:
         raise DataError(
@@ -114,13 +139,20 @@ def read_samples(path: Path) -> np.ndarray:
 
 
 def refuse_odd(samples: np.ndarray, name: str) -> None:
-    """Refuse samples that are NaN or infinite: there is no such pressure, and one would spread over its neighbours."""
+    """Refuse samples that are NaN, infinite or huge: there is no such pressure, and one would spread to others."""
     finite = np.isfinite(samples)
     if not finite.all():
         at, channel = np.argwhere(~finite)[0]
         raise DataError(
             f"{name} has {np.size(finite) - np.count_nonzero(finite):,} samples that are NaN or infinite, the first at "
             f"sample {at:,} of channel {channel}. Set them to 0, or fill them with isthmus.Imputer, first."
+        )
+    huge = np.abs(samples) > MOST
+    if huge.any():
+        at, channel = np.argwhere(huge)[0]
+        raise DataError(
+            f"{name} has {np.count_nonzero(huge):,} samples beyond {MOST:,.0f}, the first at sample {at:,} of channel "
+            f"{channel}: {samples[at, channel]:g}. Samples of a sound lie from -1 to 1: divide them by their largest."
         )
 
 
@@ -161,8 +193,10 @@ def write_sound(path: StrPath, samples: np.ndarray, rate: int, *, like: Form | N
     Form(rate=8000, channels=1, length=8000, format='FLAC', subtype='PCM_16')
     """
     sf = soundfile()
-    form = FORMATS[check_written(path)]
-    subtype = like.subtype if like is not None and like.format == form else SUBTYPES.get(form, "PCM_16")
+    ending = check_written(path)
+    form = FORMATS[ending]
+    kept = like is not None and WRITTEN_AS.get(like.format, like.format) == form
+    subtype = like.subtype if like is not None and kept else SUBTYPES.get(ending, "PCM_16")
     values = np.asarray(samples)
     refuse_odd(values.reshape(len(values), -1), f"The sound for {path}")
     if subtype in BITS:

@@ -200,8 +200,25 @@ def log_mel(
     >>> bands.shape, int(bands[60].argmax())
     (torch.Size([126, 40]), 13)
     """
+    return decibels(mel_power(samples, rate, n_mels, n_fft, hop, low, high))
+
+
+def mel_power(
+    samples: Tensor,
+    rate: int,
+    n_mels: int = 64,
+    n_fft: int = 512,
+    hop: int = 128,
+    low: float = 0.0,
+    high: float | None = None,
+) -> Tensor:
+    """Power of mel bands over time, (..., 1 + ceil(time / hop), n_mels); all as of `log_mel`."""
     power = stft(samples, n_fft, hop).abs().square()
-    bands = (mel_filterbank(n_mels, n_fft, rate, low, high).to(power) @ power).transpose(-1, -2)
+    return (mel_filterbank(n_mels, n_fft, rate, low, high).to(power) @ power).transpose(-1, -2)
+
+
+def decibels(bands: Tensor) -> Tensor:
+    """Power of bands (..., frames, n_mels) in dB below the loudest cell of each sound, from -80, also for silence."""
     most = bands.amax((-2, -1), keepdim=True)
     least = 10.0 ** (-RANGE_DB / 10)
     return 10.0 * torch.log10((bands / most.clamp(min=torch.finfo(bands.dtype).tiny)).clamp(min=least))
