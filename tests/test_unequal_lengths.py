@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from isthmus import Autoencoder, load
+from isthmus import AnomalyDetector, Autoencoder, load
 from isthmus.evaluation import compare
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.networks import FAMILIES
@@ -105,3 +106,30 @@ def test_what_is_too_long_is_refused_not_cut(fitted):
 def test_linear_paths_and_forcing_do_not_go_together():
     with pytest.raises(ParameterError, match="teacher_forcing"):
         Autoencoder(2, network="gru(teacher_forcing=1)", linear_path=True).fit(X[:30])
+
+
+def test_errors_of_a_forced_decoder_are_of_what_it_makes_itself():
+    ae = Autoencoder(2, network="gru(teacher_forcing=1)", loss="mse", max_epochs=2, random_state=0).fit(X[:60])
+    errors = ae.reconstruction_error(NEW)
+    np.testing.assert_array_equal(errors, ae.reconstruction_error(NEW))
+    scale = np.concatenate(X[:60]).std(axis=0)
+    made = [np.square((a - x) / scale).mean() for a, x in zip(ae.reconstruct(NEW), NEW, strict=True)]
+    np.testing.assert_allclose(errors, made, rtol=0.1)
+
+
+def test_reasons_of_a_detector_sum_to_its_scores_and_leave_padding_out():
+    detector = AnomalyDetector(parts=("knn", "mahalanobis"), random_state=0).fit(X[:80])
+    found = detector.explain(NEW)
+    np.testing.assert_allclose(found.contributions.sum(1), -detector.score_samples(NEW), rtol=1e-6)
+    assert (found.contributions[np.isnan(found.values)] == 0).all()
+
+
+def test_frames_and_arrays_of_objects_are_lists_of_sequences():
+    frames = [pd.DataFrame(x, columns=["a", "b"]) for x in X[:30]]
+    objects = np.empty(30, dtype=object)
+    objects[:] = X[:30]
+    ae = Autoencoder(2, max_epochs=1, random_state=0).fit(frames)
+    np.testing.assert_array_equal(ae.transform(frames), ae.transform(objects))
+    frames[3] = frames[3][["b", "a"]]
+    with pytest.raises(DataError, match=r"Frame 3 .*'b', 'a'"):
+        ae.fit(frames)
