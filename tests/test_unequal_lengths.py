@@ -105,3 +105,21 @@ def test_what_is_too_long_is_refused_not_cut(fitted):
 def test_linear_paths_and_forcing_do_not_go_together():
     with pytest.raises(ParameterError, match="teacher_forcing"):
         Autoencoder(2, network="gru(teacher_forcing=1)", linear_path=True).fit(X[:30])
+
+
+def test_a_sequence_that_cannot_be_taken_is_named_by_its_place_among_all():
+    ae = Autoencoder(3, max_epochs=1, random_state=0).fit(X[:60])
+    ae._inference.rows_at_once = 64
+    for odd, words in ((np.zeros((200, 2)), "Sequence 250 .* 200 steps"), (np.full((9, 2), np.inf), "row 250 ")):
+        given = [*X[:250], odd, *X[250:]]
+        with pytest.raises(DataError, match=words):
+            ae.transform(given)
+
+
+def test_a_row_of_numbers_that_cannot_be_taken_is_named_by_its_place_among_all():
+    rows = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32)
+    ae = Autoencoder(2, max_epochs=1, random_state=0).fit(rows)
+    ae._inference.rows_at_once = 64
+    rows[250, 3] = np.inf
+    with pytest.raises(DataError, match=r"row 250 .*column 3"):
+        ae.reconstruct(rows)
