@@ -10,6 +10,7 @@ import torch
 
 from isthmus import Autoencoder, load
 from isthmus.data import as_raw, preparation_for, read, restore_preparation
+from isthmus.data.texts import words_of
 from isthmus.evaluation import compare
 from isthmus.exceptions import DataError, ParameterError
 
@@ -131,6 +132,21 @@ def test_few_texts_are_fitted(texts):
         warnings.simplefilter("error", UserWarning)
         ae = Autoencoder(2, kind="bag", max_epochs=2, random_state=0).fit(texts)
     assert np.isfinite(ae.transform(texts)).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("नमस्ते दुनिया", ["नमस्ते", "दुनिया"]),
+        ("CAFE\u0301, café", ["café", "café"]),
+        ("i \u2764\ufe0fyou", ["i", "you"]),
+        ("don't", ["don", "t"]),
+        ("?! ...", ["?!", "..."]),
+    ],
+    ids=["Hindi", "decomposed", "emoji", "apostrophe", "signs"],
+)
+def test_words_keep_their_marks(text, words):
+    assert words_of(text) == words
 
 
 # --- Files
