@@ -180,8 +180,8 @@ def test_files_give_the_texts_that_they_hold(ending, tmp_path):
         ("a.csv", "id,said\n1,hello\n", {}, "'id', 'said': name the one"),
         ("a.csv", "id,said\n1,hello\n", {"columns": "text"}, "no column 'text'; it has 'id', 'said'"),
         ("a.csv", "id,said\n1,hello\n2,\n", {"columns": "said"}, "Text 1 .* of column 'said' .* is None"),
-        ("a.jsonl", '{"said": "hello"}\n{"said"\n', {}, "Line 2 .* is no JSON"),
-        ("a.jsonl", '["hello"]\n', {}, "Line 1 .* no JSON object"),
+        ("a.jsonl", '{"said": "hello"}\n{"said"\n', {}, "line 2: this is no JSON"),
+        ("a.jsonl", '["hello"]\n', {}, r"Text 0 .* \(list\)"),
         ("a.doc", "hello", {}, "Known are .txt"),
     ],
 )
