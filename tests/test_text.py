@@ -389,3 +389,27 @@ def test_principal_components_of_indicators_are_those_of_the_matrix():
     ours = ae.pca_.reconstruct(x).numpy()
     seen = x.numpy() != 0
     assert np.mean(ours[seen] == best[seen]) > 0.97
+
+
+@pytest.mark.parametrize("network", ["conv", "gru"])
+def test_drawn_texts_are_not_the_same_in_each_block(network):
+    ae = small(network=network).fit(sentences())
+    ae._inference.rows_at_once = 64
+    codes = np.repeat(ae.transform(["red cat"]), 300, axis=0)
+    drawn = ae.inverse_transform(codes, decoding=Sampling(random_state=0))
+    assert sum(a != b for a, b in zip(drawn, drawn[64:], strict=False)) > 200
+    assert drawn == ae.inverse_transform(codes, decoding=Sampling(random_state=0))
+    again = ae.reconstruct(["red cat"] * 300, decoding=Sampling(random_state=0))
+    assert sum(a != b for a, b in zip(again, again[64:], strict=False)) > 200
+
+
+@pytest.mark.parametrize(("odd", "words"), [("red " * 99, "has 396 tokens"), ("\ud800", "lone surrogate")])
+def test_a_row_that_cannot_be_taken_is_named_by_its_place_among_all(odd, words):
+    ae = small(network="conv").fit(sentences())
+    ae._inference.rows_at_once = 256
+    texts = sentences(3000)
+    texts[2900] = odd
+    with pytest.raises(DataError, match=f"Row 2900 .* {words}"):
+        ae.transform(texts)
+    with pytest.raises(DataError, match=f"Row 2900 .* {words}"):
+        ae.reconstruct(texts)

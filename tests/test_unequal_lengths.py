@@ -133,3 +133,21 @@ def test_frames_and_arrays_of_objects_are_lists_of_sequences():
     frames[3] = frames[3][["b", "a"]]
     with pytest.raises(DataError, match=r"Frame 3 .*'b', 'a'"):
         ae.fit(frames)
+
+
+def test_a_sequence_that_cannot_be_taken_is_named_by_its_place_among_all():
+    ae = Autoencoder(3, max_epochs=1, random_state=0).fit(X[:60])
+    ae._inference.rows_at_once = 64
+    for odd, words in ((np.zeros((200, 2)), "Sequence 250 .* 200 steps"), (np.full((9, 2), np.inf), "row 250 ")):
+        given = [*X[:250], odd, *X[250:]]
+        with pytest.raises(DataError, match=words):
+            ae.transform(given)
+
+
+def test_a_row_of_numbers_that_cannot_be_taken_is_named_by_its_place_among_all():
+    rows = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32)
+    ae = Autoencoder(2, max_epochs=1, random_state=0).fit(rows)
+    ae._inference.rows_at_once = 64
+    rows[250, 3] = np.inf
+    with pytest.raises(DataError, match=r"row 250 .*column 3"):
+        ae.reconstruct(rows)

@@ -10,6 +10,7 @@ import torch
 
 from isthmus import Autoencoder, load
 from isthmus.data import as_raw, preparation_for, read, restore_preparation
+from isthmus.data.texts import words_of
 from isthmus.evaluation import compare
 from isthmus.exceptions import DataError, ParameterError
 
@@ -133,6 +134,21 @@ def test_few_texts_are_fitted(texts):
     assert np.isfinite(ae.transform(texts)).all()
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("नमस्ते दुनिया", ["नमस्ते", "दुनिया"]),
+        ("CAFE\u0301, café", ["café", "café"]),
+        ("i \u2764\ufe0fyou", ["i", "you"]),
+        ("don't", ["don", "t"]),
+        ("?! ...", ["?!", "..."]),
+    ],
+    ids=["Hindi", "decomposed", "emoji", "apostrophe", "signs"],
+)
+def test_words_keep_their_marks(text, words):
+    assert words_of(text) == words
+
+
 # --- Files
 
 
@@ -164,8 +180,8 @@ def test_files_give_the_texts_that_they_hold(ending, tmp_path):
         ("a.csv", "id,said\n1,hello\n", {}, "'id', 'said': name the one"),
         ("a.csv", "id,said\n1,hello\n", {"columns": "text"}, "no column 'text'; it has 'id', 'said'"),
         ("a.csv", "id,said\n1,hello\n2,\n", {"columns": "said"}, "Text 1 .* of column 'said' .* is None"),
-        ("a.jsonl", '{"said": "hello"}\n{"said"\n', {}, "Line 2 .* is no JSON"),
-        ("a.jsonl", '["hello"]\n', {}, "Line 1 .* no JSON object"),
+        ("a.jsonl", '{"said": "hello"}\n{"said"\n', {}, "line 2: this is no JSON"),
+        ("a.jsonl", '["hello"]\n', {}, r"Text 0 .* \(list\)"),
         ("a.doc", "hello", {}, "Known are .txt"),
     ],
 )

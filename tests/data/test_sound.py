@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from isthmus.data import as_raw
 from isthmus.data.sound import Sound, as_sounds, fitted_to, give_back, looks_like_sounds, resampled
 from isthmus.data.sound_files import Form, look_at_sound, read_samples, write_sound
 from isthmus.exceptions import DataError, MissingExtraError, ParameterError
@@ -229,3 +230,18 @@ def test_without_soundfile_the_extra_is_named(tmp_path, monkeypatch):
     with pytest.raises(MissingExtraError, match=r"isthmus\[audio\]"):
         as_sounds(tmp_path / "a.wav")
     assert len(as_sounds((np.zeros(10), 8000))) == 1
+
+
+def test_texts_that_end_as_names_do_are_no_sounds(tmp_path):
+    sf.write(tmp_path / "a.wav", np.zeros(800), 8000)
+    assert looks_like_sounds([str(tmp_path / "a.wav"), str(tmp_path / "b.wav")])
+    assert not looks_like_sounds(["listen to song.wav", "hello"])
+    assert not looks_like_sounds(["a line of text " * 1000 + ".wav"])
+    assert as_raw(["listen to song.wav", "hello"]).kind == "text"
+
+
+@pytest.mark.parametrize(("names", "what"), [(["a.png", "b.JPG"], "pictures"), (["no/such.wav", "b.flac"], "sounds")])
+def test_names_of_files_are_not_taken_as_texts_unasked(names, what):
+    with pytest.raises(DataError, match=f"look like names of {what}.*kind='text'"):
+        as_raw(names)
+    assert as_raw(names, kind="text").kind == "text"

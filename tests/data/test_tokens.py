@@ -168,6 +168,21 @@ def test_files_of_texts(tmp_path):
     assert read(tmp_path / "c.jsonl").kind == "events"
 
 
+@pytest.mark.parametrize("kind", ["text", "bag"])
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".jsonl", ".ndjson"])
+def test_texts_of_a_named_column(kind, ending, tmp_path):
+    path, frame = tmp_path / f"a{ending}", pd.DataFrame({"id": ["7", "8"], "q": ["one", "two"], "text": ["x", "y"]})
+    if "json" in ending:
+        path.write_text("".join(json.dumps(row) + "\n" for row in frame.to_dict("records")) + "\n")
+    else:
+        frame.to_parquet(path) if ending == ".parquet" else frame.to_csv(path, index=False)
+    for columns, texts in ((["q"], ["one", "two"]), (None, ["x", "y"])):
+        raw = read(path, kind=kind, columns=columns)
+        assert raw.kind == kind
+        assert (raw.values if kind == "text" else raw.extra[columns[0] if columns else "text"]).tolist() == texts
+        assert [str(value) for value in raw.extra["id"]] == ["7", "8"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from isthmus import Autoencoder, Retriever, load
+from isthmus.data import as_raw
 from isthmus.exceptions import DataError
 
 THEMES = {
@@ -67,3 +68,16 @@ def test_queries_that_are_no_texts_are_refused(retriever, query):
 def test_a_query_of_which_nothing_is_known_is_told(retriever):
     with pytest.warns(UserWarning, match="no word or part of a word"):
         retriever.search(["漢字"], 1)
+
+
+def test_texts_are_taken_by_their_words_unasked(tmp_path):
+    texts = ["pay the bank", "play a song", "bank bill due", "song of the day", "the bill of the bank", "day and song"]
+    retriever = Retriever(latent_dim=3, random_state=0).fit(texts)
+    assert retriever.kind_ == "bag"
+    assert retriever.search(["play a song"], k=1)[0].tolist() == [[1]]
+    asked = Retriever(latent_dim=3, kind="bag", random_state=0).fit(texts)
+    np.testing.assert_array_equal(retriever.codes_, asked.codes_)
+    (tmp_path / "texts.txt").write_text("\n".join(texts) + "\n")
+    again = Retriever(latent_dim=3, random_state=0).fit(tmp_path / "texts.txt")
+    np.testing.assert_array_equal(again.codes_, asked.codes_)
+    assert again.search(as_raw(["play a song"]), k=1)[0].tolist() == [[1]]

@@ -18,7 +18,7 @@ from isthmus.data.pictures import Size
 from isthmus.data.raw import Raw, Schema
 from isthmus.data.readers import read
 from isthmus.data.registry import TOKENS
-from isthmus.data.rows_of_tokens import as_tokens
+from isthmus.data.rows_of_tokens import TEXT, as_tokens
 from isthmus.data.sound import looks_like_sounds
 from isthmus.data.sound_features import raw_of_sounds
 from isthmus.data.texts import BAG, from_texts
@@ -88,6 +88,8 @@ def as_raw(
         X = list(X)  # NumPy's way to hold sequences of unequal lengths
     if isinstance(X, Raw):
         _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "rows that are already read")
+        if kind == BAG and X.kind == TEXT:
+            return from_texts(X.values, X.origin, beside=X.extra)
         return X if kind in ("auto", X.kind) else arrange(X, kind)
     if kind == BAG and not sparse.issparse(X) and not isinstance(X, torch.Tensor):
         _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "a list of texts")

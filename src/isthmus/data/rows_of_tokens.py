@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from isthmus.data.checks import refuse_empty, shorten
+from isthmus.data.pictures import endings
 from isthmus.data.raw import Raw
+from isthmus.data.sound_files import FORMATS
 from isthmus.exceptions import DataError
 
 TEXT, EVENTS = "text", "events"
@@ -27,9 +29,24 @@ def as_tokens(X: Any, kind: str) -> Raw | None:
         )
     if kind == "auto" and not any(isinstance(item, str) for item in items):
         return None
+    if kind == "auto":
+        _refuse_names(items)
     origin = f"the {'list' if container == 'list' else 'array' if container == 'numpy' else 'column'} given"
     raw = from_items(items, EVENTS if kind == EVENTS else TEXT, origin, container)
     return Raw(raw.values, raw.kind, container=container, index=index, origin=origin, labels=labels)
+
+
+def _refuse_names(items: list[Any]) -> None:
+    """Refuse names of files, which were hardly meant as texts themselves."""
+    for what, ends, remedy in (
+        ("pictures", endings(), "Read the folder"),
+        ("sounds", tuple(FORMATS), "The first is not there: correct its path"),
+    ):
+        if all(isinstance(item, str) and item.lower().endswith(ends) for item in items):
+            raise DataError(
+                f"All strings given look like names of {what}, such as {shorten(items[0])}. {remedy}, or give "
+                "kind='text' where they are texts."
+            )
 
 
 def from_items(items: list[Any], kind: str, origin: str, container: str = "list") -> Raw:

@@ -180,11 +180,12 @@ def looks_like_sounds(X: Any) -> bool:
         return is_sound_file(X) or (Path(X).is_dir() and holds_sounds(Path(X)))
     if not isinstance(X, (list, tuple)) or not X:
         return False
-    # Strings in a list may be texts, of any length: only their ending is looked at.
     first = X[0]
-    return (
-        is_sound_file(first) if isinstance(first, (str, os.PathLike)) else isinstance(first, Sound) or _is_pair(first)
-    )
+    if not isinstance(first, (str, os.PathLike)):
+        return isinstance(first, Sound) or _is_pair(first)
+    # Strings in a list may be texts, of any length: all end as sounds do, and the first is one.
+    names = all(is_sound_file(item) for item in X if isinstance(item, (str, os.PathLike)))
+    return names and (not isinstance(first, str) or os.path.exists(os.path.expanduser(first)))
 
 
 def give_back(sounds: Sequence[Sound], like: Any) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,8 @@ from isthmus.exceptions import DataError
 
 #: The kind of texts of which only the words matter, not their order.
 BAG = "bag"
-#: A word; where a text has none, what stands between its spaces.
-_WORD = re.compile(r"\w+")
+#: Planes of Unicode with signs that are written onto letters, such as the vowels of Hindi.
+_MARKED = (range(0x300, 0x1F000), range(0xE0100, 0xE01F0))
 
 
 def from_texts(
@@ -66,9 +68,19 @@ def from_texts(
 
 
 def words_of(text: str) -> list[str]:
-    """Give the words of a text in lower case: runs of letters, digits and underscores."""
-    text = text.lower()
-    return _WORD.findall(text) or text.split()
+    """Give the words of a text in lower case and composed form (NFC): runs of letters with their marks, digits and _.
+
+    Of a text that has none, give what stands between its spaces.
+    """
+    text = unicodedata.normalize("NFC", text.lower())
+    return _word().findall(text) or text.split()
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    """Make the pattern of a word: marks, which `re` takes for no letters, belong to the letter before them."""
+    marks = "".join(chr(i) for plane in _MARKED for i in plane if unicodedata.category(chr(i)) in ("Mn", "Mc"))
+    return re.compile(rf"\w[\w{marks}]*")
 
 
 def _strings(X: Any, origin: str) -> list[str]:

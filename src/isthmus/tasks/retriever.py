@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus import parameters as check
 from isthmus.autoencoder import Autoencoder
 from isthmus.data import Raw, as_raw
+from isthmus.data.rows_of_tokens import TEXT
 from isthmus.data.texts import BAG
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.objectives import Neighbours
@@ -52,7 +53,8 @@ class Retriever(Task):
         "hnsw" by a graph, "ivfpq" by cells and a byte for two units, for a million items and more, from 9,984 on; where
         fewer are left, all are looked at. Set after the fit, it holds from the next search on.
     kind : {"auto", "vector", "table", "image", "sequence", "bag"}, default="auto"
-        What the data are; "auto" looks at them. "bag": texts, by their words.
+        What the data are; "auto" looks at them. "bag": texts, by their words, as which "auto" takes them unless the
+        autoencoder brings an objective.
     random_state : int, RandomState instance or None, default=None
         Of an autoencoder that has none of its own.
     device : str, default="auto"
@@ -172,7 +174,10 @@ class Retriever(Task):
         if self.index != EXACT:
             import_faiss(self.index)
         own = self.autoencoder
-        raw = as_raw(X, kind=self.kind if own is None or self.kind != "auto" else own.kind)
+        kind = self.kind if own is None or self.kind != "auto" else own.kind
+        raw = as_raw(X, kind=kind)
+        if kind == "auto" and raw.kind == TEXT and (own is None or own.objective is None):
+            raw = as_raw(raw, kind=BAG)
         names = named(ids, raw)
         check_items(self.index, len(raw))
         unfitted, left = self._chosen(raw)

@@ -21,8 +21,14 @@ class Decoding(ABC):
     def check(self) -> None:
         """Refuse parameters that cannot be used (ParameterError)."""
 
+    def generator(self) -> torch.Generator | None:
+        """Make what rows are drawn by, once for all blocks of a call; None where nothing is drawn."""
+        return None
+
     @abstractmethod
-    def write(self, decoder: nn.Module, z: Tensor, time: int, first: int) -> Tensor:
+    def write(
+        self, decoder: nn.Module, z: Tensor, time: int, first: int, generator: torch.Generator | None = None
+    ) -> Tensor:
         """Write rows.
 
         Parameters
@@ -34,6 +40,8 @@ class Decoding(ABC):
             Tokens of a row at most.
         first : int
             The first id that may be written.
+        generator : torch.Generator, optional
+            What `generator` gave.
 
         Returns
         -------
@@ -83,13 +91,20 @@ class Sampling(Decoding):
                 f"Sampling: random_state={self.random_state!r} cannot be used; expected an int or None."
             )
 
-    def write(self, decoder: nn.Module, z: Tensor, time: int, first: int) -> Tensor:
-        """Write rows."""
+    def generator(self) -> torch.Generator:
+        """Make what rows are drawn by."""
         generator = torch.Generator()
         if self.random_state is not None:
             generator.manual_seed(int(self.random_state))
         else:
             generator.seed()
+        return generator
+
+    def write(
+        self, decoder: nn.Module, z: Tensor, time: int, first: int, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Write rows."""
+        generator = self.generator() if generator is None else generator
         if not hasattr(decoder, "step"):
             logits = decoder(z)
             return ended(self._drawn(logits.flatten(0, 1), first, generator).view(logits.shape[:2]))
@@ -144,7 +159,9 @@ class BeamSearch(Decoding):
         if not isinstance(self.beams, numbers.Integral) or isinstance(self.beams, bool) or self.beams < 1:
             raise ParameterError(f"BeamSearch: beams={self.beams!r} cannot be used; expected a whole number from 1 on.")
 
-    def write(self, decoder: nn.Module, z: Tensor, time: int, first: int) -> Tensor:
+    def write(
+        self, decoder: nn.Module, z: Tensor, time: int, first: int, generator: torch.Generator | None = None
+    ) -> Tensor:
         """Write rows."""
         if not hasattr(decoder, "step"):
             return ended(decoder(z)[..., first:].argmax(-1) + first)

@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix, issparse, vstack
 from torch import Tensor
 
 from isthmus.data import Preparation, Prepared, Raw
+from isthmus.exceptions import DataError
 from isthmus.networks import Members, Network, each_of
 from isthmus.objectives import Loss, Objective, Tokens
 from isthmus.training.decoding import Decoding
@@ -76,7 +77,14 @@ class Inference:
         dtype = self.dtype_for(raw.values.dtype)
         for start in range(0, len(raw), rows):
             part = raw if len(raw) <= rows else raw.take(slice(start, start + rows))
-            yield slice(start, start + rows), self.preparation.transform(part, dtype).to(self.device)
+            try:
+                prepared = self.preparation.transform(part, dtype)
+            except DataError:
+                if start:  # asked again from the first row on, which says its number among all rows
+                    self.preparation.refuse_infinite(raw)
+                    self.preparation.transform(raw.take(slice(0, start + rows)), dtype)
+                raise
+            yield slice(start, start + rows), prepared.to(self.device)
 
     @torch.no_grad()
     def encode(self, prepared: Prepared) -> Tensor:
@@ -86,22 +94,22 @@ class Inference:
             return self.objective.bind(network).encode(network.encode(prepared.x, prepared.mask))
 
     @torch.no_grad()
-    def decode(self, z: Tensor, decoding: Decoding | None = None) -> Tensor:
-        """Prepared values of codes: (n, *shape)."""
+    def decode(self, z: Tensor, decoding: Decoding | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """Prepared values of codes: (n, *shape); `generator` is that of `decoding`."""
         if decoding is not None:
-            return self._write(z, decoding)
+            return self._write(z, decoding, generator)
         x = self.loss.link(self.outputs_of(z))
         if self.objective.given:
             # Known exactly, and the last units of the code.
             x[:, self.objective.given] = z[:, -len(self.objective.given) :].to(x)
         return x
 
-    def _write(self, z: Tensor, decoding: Decoding) -> Tensor:
+    def _write(self, z: Tensor, decoding: Decoding, generator: torch.Generator | None) -> Tensor:
         """Write rows of tokens in another way than the likeliest at each step: (n, time)."""
         assert isinstance(self.loss, Tokens)
         network = self.network(z.dtype)
         decoder = (network.chosen if isinstance(network, Members) else network).decoder
-        return decoding.write(decoder, z, self.preparation.shape_[0], self.loss.first).to(z.dtype)
+        return decoding.write(decoder, z, self.preparation.shape_[0], self.loss.first, generator).to(z.dtype)
 
     @torch.no_grad()
     def outputs_of(self, z: Tensor, x: Tensor | None = None) -> Tensor:
@@ -159,19 +167,21 @@ class Inference:
         With `rng` categories are drawn by their chances, else each is the likeliest.
         """
         dtype, rows = self.dtype_for(codes.dtype), self.rows_at_once
+        generator = None if decoding is None else decoding.generator()
         parts = []
         for start in range(0, codes.shape[0], rows):
             part = codes[start : start + rows]
             z = torch.as_tensor(part.toarray() if issparse(part) else part, dtype=dtype, device=self.device)
-            parts.append(self.preparation.inverse(self.decode(z, decoding).cpu().numpy(), rng))
+            parts.append(self.preparation.inverse(self.decode(z, decoding, generator).cpu().numpy(), rng))
         return np.concatenate(parts)
 
     def reconstruct(self, raw: Raw, decoding: Decoding | None = None) -> np.ndarray:
         """Rows in the person's units, after the code and back."""
+        generator = None if decoding is None else decoding.generator()
         return np.concatenate(
             [
                 self.preparation.inverse(
-                    self.preparation.keep_form(self.decode(self.encode(p), decoding), p).cpu().numpy()
+                    self.preparation.keep_form(self.decode(self.encode(p), decoding, generator), p).cpu().numpy()
                 )
                 for _, p in self.blocks(raw)
             ]

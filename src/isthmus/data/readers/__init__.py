@@ -17,10 +17,9 @@ from isthmus.data.readers.columnar import read_feather, read_parquet
 from isthmus.data.readers.delimited import read_delimited, read_stdin
 from isthmus.data.readers.folder import read_folder, read_picture
 from isthmus.data.readers.idx import read_idx
-from isthmus.data.readers.lines import read_json_lines, read_standard_input, read_text
 from isthmus.data.readers.numpy_files import read_npy, read_npz
 from isthmus.data.readers.sequences import read_recordings, recordings_in
-from isthmus.data.readers.texts import read_texts
+from isthmus.data.readers.texts import JSON_LINES, LINES, read_standard_input, read_texts
 from isthmus.data.rows_of_tokens import TEXT
 from isthmus.data.sound_features import raw_of_sounds
 from isthmus.data.sound_files import holds_sounds, is_sound_file
@@ -49,8 +48,8 @@ ARRAYS: dict[str, Array] = {
     "-ubyte": read_idx,
     "-ubyte.gz": read_idx,
 }
-#: Readers of files of texts, by ending; they are told the kind that is asked for.
-TEXTS: dict[str, Callable[[Path, str], Raw]] = {".txt": read_text, ".jsonl": read_json_lines}
+#: Endings of files that hold nothing but texts or lists of events.
+TEXTS = (*LINES, *JSON_LINES)
 
 
 def read(
@@ -71,13 +70,13 @@ def read(
     source : str or path
         A CSV or TSV file with a line of column names (perhaps gzipped), Parquet, Feather or Arrow, .npy, .npz
         (the array named X or x, or the only one), .idx or .idx.gz (MNIST's format), .txt (a text a line), .jsonl (a
-        JSON text a line, or an object with one as "text", or a list of events), a picture or a sound, a folder of them
+        JSON text a line, or an object with one, or a list of events), a picture or a sound, a folder of them
         (with its subfolders; sounds become patches, `sound_features`), a folder of tables or arrays (one sequence a
         file: rows are time steps), or "-" for CSV on standard input. No file can run code: pickled objects are refused.
     kind : {"auto", "vector", "table", "image", "sequence", "text", "events", "bag"}, default="auto"
         Kind of the data; by default files with columns are tables, and the others are taken by their shape.
-        "bag": one text a line of .txt, or one in the column of a table or of .jsonl (one object a line) that `columns`
-        names; the other columns lie in `Raw.extra`.
+        "text" and "bag": one text a line of .txt, or one in the column of a table or the key of .jsonl that `columns`
+        names (by default the only one, else "text"); the others lie in `Raw.extra`.
     size : int or (int, int), optional
         Height and width to resize pictures to.
     skip_bad : bool, default=False
@@ -114,7 +113,7 @@ def read(
     wanted, asked = parse_size(size), Asked(columns, drop, schema, None if like is None else like.columns)
     if str(source) == "-":
         _only_for_pictures(wanted, skip_bad, "standard input")
-        return arrange(read_standard_input() if kind == TEXT else read_stdin(asked), kind)
+        return arrange(read_standard_input(kind) if kind in (TEXT, BAG) else read_stdin(asked), kind)
     path = existing(source)
     name = path.name.lower()
     if is_sound_file(name) or (path.is_dir() and holds_sounds(path)):
@@ -131,12 +130,10 @@ def read(
     _only_for_pictures(wanted, skip_bad, path.name)
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty (0 bytes).")
-    if kind == BAG:
+    if kind in (TEXT, BAG) or name.endswith(TEXTS):
         if schema is not None:
-            raise ParameterError(
-                "schema= says what columns are, but kind='bag' takes one column of texts. Leave it out."
-            )
-        return _guarded(partial(read_texts, path, columns, drop, TABLES), path)
+            raise ParameterError("schema= says what columns are, but texts stand in one column. Leave it out.")
+        return arrange(_guarded(partial(read_texts, path, kind, columns, drop, TABLES), path), kind)
     for ending, table in TABLES.items():
         if name.endswith(ending):
             return arrange(_guarded(partial(table, path, asked), path), kind)
@@ -144,9 +141,6 @@ def read(
     for ending, array in ARRAYS.items():
         if name.endswith(ending):
             return arrange(_guarded(partial(array, path), path), kind)
-    for ending, text in TEXTS.items():
-        if name.endswith(ending):
-            return arrange(_guarded(partial(text, path, kind), path), kind)
     known = ", ".join(("*" + ending if ending.startswith("-") else ending) for ending in (*TABLES, *ARRAYS, *TEXTS))
     raise DataError(f"Cannot tell the format of {path} by its ending. Known are {known}, pictures and folders of them.")
 
