@@ -91,7 +91,14 @@ def test_comparison_and_refusals(texts, command, refused, tmp_path):
     (tmp_path / "long.txt").write_text("red " * 500)
     refused(3, "nothing is cut", "encode", model, tmp_path / "long.txt", "--to", tmp_path / "codes.csv")
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
-    refused(3, "kind='text' needs texts", "encode", model, tmp_path / "x.csv", "--to", tmp_path / "codes.csv")
+    refused(2, "'a', 'b': name the one", "encode", model, tmp_path / "x.csv", "--to", tmp_path / "codes.csv")
+
+
+@pytest.mark.parametrize("ending", [".txt", ".jsonl", ".csv"])
+def test_texts_of_a_column_of_a_table(texts, command, tmp_path, ending):
+    (tmp_path / "t.csv").write_text("id,q,text\n7,red cat,x\n8,blue dog,y\n")
+    to = tmp_path / f"again{ending}"
+    assert command("reconstruct", texts / "model", tmp_path / "t.csv", "--columns", "q", "--to", to)[0] == 0
 
 
 def test_a_model_of_numbers_writes_no_texts(made, refused, tmp_path):
