@@ -215,7 +215,7 @@ def test_bad_input_is_refused_with_words(detector):
         AnomalyDetector(window=1).fit(usual(100))
     with pytest.raises(DataError, match="too few to learn windows of 24"):
         AnomalyDetector(window=LENGTH).fit(usual(25))
-    with pytest.raises(DataError, match="has 10 steps, fewer than the window of 24"):
+    with pytest.raises(DataError, match=r"has 10 steps of 2 channel\(s\), fewer than the window of 24"):
         detector.score_samples(usual(10))
     with pytest.raises(DataError, match=r"\(2, 3, 4\)"):
         AnomalyDetector(window=2).fit(np.zeros((2, 3, 4)))

@@ -283,9 +283,10 @@ def as_samples(values: Any, name: str) -> np.ndarray:
 
 def checked_rate(rate: Any) -> int:
     """Refuse a rate that is no whole number above 0."""
-    if isinstance(rate, bool) or not isinstance(rate, (Real, np.number)) or not rate >= 1 or rate % 1:
+    given = float(rate) if isinstance(rate, (Real, np.number)) and not isinstance(rate, bool) else math.nan  # type: ignore[arg-type]
+    if not given >= 1 or given % 1:
         raise ParameterError(f"A rate of {rate!r} cannot be used; expected whole samples per second, such as 16000.")
-    return int(rate)
+    return int(given)
 
 
 def _is_pair(X: Any) -> bool:
