@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from isthmus import load
 from isthmus.data.sound_files import look_at_sound, read_samples, write_sound
+from isthmus.exceptions import DataError
 
 RATE = 4000
 QUICK = ["--max-steps", "3", "--random-state", "0"]
@@ -47,6 +49,16 @@ def test_learn_clean_save_report_and_use_again(folders, command):
     assert "The sounds" in page
     assert command("denoise", noisy / "a.wav", "--to", folders / "one.wav", "--model", folders / "m")[0] == 0
     np.testing.assert_allclose(read_samples(folders / "one.wav"), read_samples(to / "a.wav"), atol=1e-4)
+
+
+def test_a_fit_is_saved_before_it_is_judged(folders, command, monkeypatch):
+    def fails(*given, **more):
+        raise DataError("cannot be judged")
+
+    monkeypatch.setattr("isthmus.evaluation.sounds.judge_sounds", fails)
+    asked = ("denoise", folders / "noisy", "--to", folders / "o", "--clean", folders / "voices", *QUICK)
+    assert command(*asked, "--level", "-6-12", "--save", folders / "m")[0] == 3
+    assert load(folders / "m").of_sounds_.levels == (-6.0, 12.0)
 
 
 def test_pairs_go_by_name(folders, command, refused):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from isthmus import Denoiser, load
 from isthmus.data.sound import Sound
 from isthmus.data.sound_files import look_at_sound, read_samples, write_sound
+from isthmus.evaluation.sounds import judge_sounds
 from isthmus.exceptions import DataError, ParameterError
+from isthmus.tasks.denoising_parts.sound_mixing import Held, Mixtures
 
 RATE = 2000
 SMALL = {"widths": (8, 16), "random_state": 0, "max_steps": 60, "precision": "float32"}
@@ -63,6 +66,42 @@ def test_any_length_comes_back_to_the_sample(denoiser, length):
     assert rate == RATE
     assert found.dtype == np.float64
     assert np.isfinite(found).all()
+
+
+def test_a_pause_is_not_brought_to_the_loudness_of_a_voice():
+    hiss = 1e-3 * torch.randn(1, 20_000, generator=torch.Generator().manual_seed(0))
+    hiss[:, :2000] = 1.0
+    held = Held(lambda i: hiss, [0], torch.Generator().manual_seed(1))
+    clean, noisy = Mixtures(held, None, (500, 500), RATE, (0.0, 0.0), torch.Generator().manual_seed(2)).draw(40)
+    assert float(clean.square().mean(1).sqrt().median()) < 0.02
+    assert float((noisy - clean).square().mean(1).sqrt().min()) > 0.3
+
+
+def test_pairs_with_digital_silence_in_the_clean_one_do_not_explode():
+    noise = 0.1 * torch.randn(20_000, generator=torch.Generator().manual_seed(0))
+    pair = torch.stack([torch.zeros(20_000), noise])
+    held = Held(lambda i: pair, [0], torch.Generator().manual_seed(1))
+    clean, noisy = Mixtures(held, None, (500, 500), RATE, (0.0, 0.0), torch.Generator().manual_seed(2)).draw(8)
+    assert not clean.any()
+    assert 0.2 < float(noisy.square().mean().sqrt()) < 3
+
+
+def test_a_denoiser_of_sounds_refuses_pictures(denoiser):
+    with pytest.raises(DataError, match="not fitted on pictures"):
+        denoiser.clean_array(np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(DataError, match="not fitted on pictures"):
+        denoiser.with_noise(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_a_verdict_says_which_noise_was_learnt_from_and_copes_with_silence(denoiser, voices):
+    noises = [(np.random.default_rng(1).normal(size=2 * RATE), RATE)]
+    assert denoiser.of_sounds_.noises_out == ()
+    assert "no part in the fit, with noise that was learnt from:" in judge_sounds(denoiser, voices, noises).verdict()
+    assert "learnt from" not in judge_sounds(denoiser, voices).verdict()
+    still = [(np.full(RATE, 0.25 * (i % 2)), RATE) for i in range(12)]
+    nothing = judge_sounds(denoiser, still, noises)
+    assert nothing.rows == ()
+    assert "No sound could be judged" in nothing.verdict()
 
 
 def test_silence_stays_silent(denoiser):

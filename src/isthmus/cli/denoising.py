@@ -155,13 +155,15 @@ def _pictures(
             say_learning(photos if taught is None else taught)
         if denoiser.learn_from == "clean":
             denoiser.fit(taught)
+        else:
+            denoiser.fit(paired, taught)
+        # Before it is judged: what took long to learn is not lost by what goes wrong there.
+        if save is not None:
+            denoiser.save(save)
+        if denoiser.learn_from == "clean":
             from isthmus.evaluation.mending import judge_denoising
 
             mended = judge_denoising(denoiser, taught)
-        else:
-            denoiser.fit(paired, taught)
-        if save is not None:
-            denoiser.save(save)
     shown: list[Any] = []
     write_photos(to, names_for(photos), _cleaned(denoiser, photos, shown, wanted=report is not None), photos)
     if report is not None:

@@ -15,19 +15,23 @@ def level(text: Any) -> Any:
 
     Examples
     --------
-    >>> level("25"), level("0-50")
-    (25.0, (0.0, 50.0))
+    >>> level("25"), level("0-50"), level("-6-12"), level("-12--6")
+    (25.0, (0.0, 50.0), (-6.0, 12.0), (-12.0, -6.0))
     """
     if not isinstance(text, str):
         return text
     try:
         return float(text)
     except ValueError:
-        low, _, high = text.partition("-")
+        # A minus in front is a sign, and so is one that follows another.
+        sign, rest = ("-", text[1:]) if text.startswith("-") else ("", text)
+        low, _, high = rest.partition("-")
     try:
-        return float(low), float(high)
+        return float(sign + low), float(high)
     except ValueError:
-        raise ParameterError(f"--level {text!r} cannot be used; expected a number, or a range such as 0-50.") from None
+        raise ParameterError(
+            f"--level {text!r} cannot be used; expected a number, or a range such as 0-50, for sounds -6-12."
+        ) from None
 
 
 def colour(text: Any) -> Any:
@@ -70,7 +74,7 @@ NoiseLevel = Annotated[
     Any,
     _option(
         MODEL,
-        "How much noise: a number or a range. gaussian: in grey levels, 25; sounds: dB.",
+        "How much noise: a number or a range. gaussian: in grey levels, 25; sounds: dB of signal to noise, -6-12.",
         "X|LOW-HIGH",
         parser=level,
     ),

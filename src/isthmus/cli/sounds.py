@@ -66,11 +66,13 @@ def clean_sounds(
         else:
             _say_learning(taught, verbose)
             denoiser.fit(taught, noises=noises)
+        # Before it is judged: what took long to learn is not lost by what goes wrong there.
+        if save is not None:
+            denoiser.save(save)
+        if denoiser.learn_from == "clean":
             from isthmus.evaluation.sounds import judge_sounds
 
             mended = judge_sounds(denoiser, taught, noises)
-        if save is not None:
-            denoiser.save(save)
     shown: list[tuple[str, list[tuple[str, str]]]] = []
     _write(to, sounds, _cleaned(denoiser, sounds, shown, wanted=report is not None))
     if report is not None:

@@ -43,6 +43,8 @@ class Mended:
         Whether the pictures had no part in the fit.
     figure, item : str
         What the figures are, and of what.
+    remark : str
+        What else is to be said of how they came about, after whose they are.
     """
 
     columns: tuple[str, ...]
@@ -50,6 +52,7 @@ class Mended:
     held_out: bool
     figure: str = "PSNR"
     item: str = "picture"
+    remark: str = ""
 
     def means(self) -> dict[str, float]:
         """Mean of each column."""
@@ -57,6 +60,8 @@ class Mended:
 
     def verdict(self) -> str:
         """Give the figures in a sentence, and whether the baseline wins."""
+        if not self.rows:
+            return f"No {self.item} could be judged by {self.figure}: each of those held out is silent or constant."
         means = self.means()
         *others, ours = means.items()
         said = ", ".join(f"{name} {figure:.2f}" for name, figure in others)
@@ -65,7 +70,7 @@ class Mended:
         whose = "that had no part in the fit" if self.held_out else learnt
         tail = "" if ours[1] > max(figure for _, figure in others) else " The simpler method is better here: use it."
         items = f"{n} {self.item}{'s' * (n != 1)}"
-        return f"{self.figure} in dB, mean of {items} {whose}: {said}, {ours[0]} {ours[1]:.2f}.{tail}"
+        return f"{self.figure} in dB, mean of {items} {whose}{self.remark}: {said}, {ours[0]} {ours[1]:.2f}.{tail}"
 
 
 def judge_denoising(denoiser: Denoiser, clean: Any, *, seed: int = 0) -> Mended:

@@ -266,8 +266,7 @@ class Denoiser(TransformerMixin, Task):
 
     def _of_items(self) -> Restorer:
         check_is_fitted(self)
-        assert isinstance(self._restorer, Restorer)
-        return self._restorer
+        return Restorer.of(self._restorer)
 
     def row_errors(self, X: Any, seed: int = 0) -> tuple[float, float, float]:
         """Judge a fit on clean rows X by those held out: errors of noisy rows, by Wiener's filter and by ours."""

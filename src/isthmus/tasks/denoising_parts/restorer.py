@@ -49,6 +49,13 @@ class Restorer(PixelNetwork):
     context: int
 
     @classmethod
+    def of(cls, restorer: Any) -> Restorer:
+        """Give a restorer as one of pictures or signals; refuse others."""
+        if not isinstance(restorer, cls):
+            raise DataError("This Denoiser was not fitted on pictures or signals. Give it what it was fitted on.")
+        return restorer
+
+    @classmethod
     def for_items(
         cls,
         items: Pictures | Signals,

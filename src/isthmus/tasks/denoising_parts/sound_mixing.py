@@ -26,8 +26,8 @@ PAUSE, LEAD = 0.06, 0.5
 SECOND, MADE = 0.3, 0.15
 #: Exponents of the spectrum of noise that is made, from more than white (blue) to more than brown.
 COLOURS = (-0.5, 1.5)
-#: Deviation that is as good as silence.
-SILENT = 1e-6
+#: Deviation that is as good as silence; and power below which a crop is a pause, of the mean of its sound.
+SILENT, QUIET = 1e-6, 0.1
 
 
 class Held:
@@ -36,7 +36,8 @@ class Held:
     Parameters
     ----------
     load : callable
-        Gives a sound by its number: (rows, time), of which the rows belong together.
+        Gives a sound by its number: (rows, time), of which the rows belong together. They are held at a deviation of 1
+        of the last row, with the noise of a pair: silence within a sound stays silence.
     numbers : sequence of int
     generator : torch.Generator
     pool_bytes : int, default=2**30
@@ -49,13 +50,13 @@ class Held:
         generator: torch.Generator,
         pool_bytes: int = POOL_BYTES,
     ):
-        self.load, self.generator = load, generator
+        self.load, self.generator = lambda i: _levelled(load(i)), generator
         order = torch.randperm(len(numbers), generator=generator).tolist()
         self._next = cycle([numbers[i] for i in order])
         self._pool: list[Tensor] = []
         held = 0
         while len(self._pool) < len(numbers) and held < pool_bytes:
-            self._pool.append(load(next(self._next)))
+            self._pool.append(self.load(next(self._next)))
             held += self._pool[-1].nbytes
         self._renews = len(self._pool) < len(numbers)
         self._drawn = 0
@@ -118,13 +119,13 @@ class Mixtures:
         low, high = self.levels
         level = low + (high - low) * self._share()
         noise = self._noise(length)
-        power = float(found.square().mean())
-        # Where nothing is heard the noise is as loud as a sound would be: it is to become silence.
-        wanted = (power if power > SILENT**2 else 1.0) / 10 ** (level / 10)
+        # Where little or nothing is heard the noise is set beside a tenth of a sound's power, which is 1: it is to go,
+        # and what hisses softly in a pause is not to be learnt as if it were a voice.
+        wanted = max(float(found.square().mean()), QUIET) / 10 ** (level / 10)
         return torch.cat([found, found + noise * (wanted**0.5 / _deviation(noise))])
 
     def _joined(self, length: int) -> Tensor:
-        """Give sounds that follow one another, (rows, length), each with a deviation of about 1."""
+        """Give sounds that follow one another, (rows, length), parts of such with a deviation of about 1."""
         at = int(self._share() * LEAD * length) if self._share() < 0.5 else 0
         out: Tensor | None = None
         while out is None or at < length:
@@ -132,7 +133,7 @@ class Mixtures:
             out = sound.new_zeros(len(sound), length) if out is None else out
             sound = self._part(sound, length - at, FASTER)
             loudness = float(torch.exp(LOUDER * self._normal(1)))
-            out[:, at : at + sound.shape[1]] = sound * (loudness / max(_deviation(sound[:1]), SILENT))
+            out[:, at : at + sound.shape[1]] = sound * loudness
             pause = -PAUSE * self.rate * float(torch.log1p(-torch.tensor(self._share())))
             at += sound.shape[1] + 1 + int(pause)
         return out
@@ -180,6 +181,11 @@ def loader(sounds: Sounds, rate: int, noisy: Sounds | None = None) -> Callable[[
         return torch.from_numpy(np.stack([row.T.reshape(-1) for row in rows]))
 
     return load
+
+
+def _levelled(sound: Tensor) -> Tensor:
+    """Bring the last row to a deviation of 1, the others with it."""
+    return sound / max(_deviation(sound[-1:]), SILENT)
 
 
 def _whole(generator: torch.Generator, most: int) -> int:
