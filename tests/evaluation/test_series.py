@@ -5,8 +5,9 @@ import pytest
 from sklearn.decomposition import PCA
 
 from isthmus import AnomalyDetector
+from isthmus.data.windowing import runs
 from isthmus.evaluation.series import WindowPCA, beside_pca
-from isthmus.evaluation.series_metrics import event_f1, runs, told, vus_pr
+from isthmus.evaluation.series_metrics import event_f1, told, vus_pr
 from isthmus.exceptions import DataError, ParameterError
 
 

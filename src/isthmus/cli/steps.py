@@ -78,7 +78,7 @@ def show(detector: AnomalyDetector, raw: Raw, scores: np.ndarray, flagged: np.nd
     """Print the strangest stretches with their channels, and PCA beside it."""
     import numpy as np
 
-    from isthmus.evaluation.series_metrics import runs
+    from isthmus.data.windowing import runs
     from isthmus.tasks.anomaly_parts.explanation import column_names
 
     names, cells = column_names(detector.preparation_), -detector.score_cells(raw)

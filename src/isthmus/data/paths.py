@@ -1,12 +1,13 @@
-"""The path of a source that is there, or a message that helps to find it."""
+"""Paths: a source that is there, or a message that helps to find it; the ending of what is to be written."""
 
 from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
-from isthmus.exceptions import DataError
+from isthmus.exceptions import DataError, ParameterError
 
 
 def existing(source: str | os.PathLike[str]) -> Path:
@@ -19,6 +20,16 @@ def existing(source: str | os.PathLike[str]) -> Path:
     if not there:
         raise DataError(_no_such_file(path))
     return path
+
+
+def ending_for_writing(path: str | os.PathLike[str], known: Iterable[str], what: str) -> str:
+    """Give the ending of a file that is to be written; refuse one that is not known."""
+    ending = Path(path).suffix.lower()
+    if ending not in known:
+        raise ParameterError(
+            f"Cannot tell by {Path(path).name!r} how to write {what}. Endings known are {', '.join(known)}."
+        )
+    return ending
 
 
 def _no_such_file(path: Path) -> str:

@@ -16,6 +16,7 @@ import tifffile
 from PIL import Image
 
 from isthmus.data import deep_png
+from isthmus.data.paths import ending_for_writing
 from isthmus.data.pictures import (
     DAMAGED,
     FORMS,
@@ -30,7 +31,7 @@ from isthmus.data.pictures import (
     upright,
     upright_size,
 )
-from isthmus.exceptions import DataError, ParameterError
+from isthmus.exceptions import DataError
 from isthmus.storage.atomic import StrPath, write_bytes
 
 #: What is raised for files that are damaged, by those who read TIFF and deep PNG.
@@ -267,12 +268,7 @@ def write_photo(path: StrPath, array: np.ndarray, *, like: StrPath | Image.Image
 
 def check_written(path: StrPath) -> str:
     """Give the ending of a picture that is to be written; refuse one that is not known."""
-    ending = Path(path).suffix.lower()
-    if ending not in WRITTEN:
-        raise ParameterError(
-            f"Cannot tell by {Path(path).name!r} how to write a picture. Endings known are {', '.join(WRITTEN)}."
-        )
-    return ending
+    return ending_for_writing(path, WRITTEN, "a picture")
 
 
 def _profile(like: StrPath | Image.Image | None, channels: int) -> bytes | None:

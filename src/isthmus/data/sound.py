@@ -283,7 +283,8 @@ def as_samples(values: Any, name: str) -> np.ndarray:
 
 def checked_rate(rate: Any) -> int:
     """Refuse a rate that is no whole number above 0."""
-    given = float(rate) if isinstance(rate, (Real, np.number)) and not isinstance(rate, bool) else math.nan  # type: ignore[arg-type]
+    is_number = isinstance(rate, (Real, np.number)) and not isinstance(rate, bool)
+    given = float(rate) if is_number else math.nan
     if not given >= 1 or given % 1:
         raise ParameterError(f"A rate of {rate!r} cannot be used; expected whole samples per second, such as 16000.")
     return int(given)

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from isthmus.data.paths import ending_for_writing
 from isthmus.data.pictures import endings
-from isthmus.exceptions import DataError, MissingExtraError, ParameterError
+from isthmus.exceptions import DataError, MissingExtraError
 from isthmus.storage.atomic import StrPath, write_bytes
 
 #: Formats of libsndfile by the ending.
@@ -215,12 +216,7 @@ def write_sound(path: StrPath, samples: np.ndarray, rate: int, *, like: Form | N
 
 def check_written(path: StrPath) -> str:
     """Give the ending of a sound that is to be written; refuse one that is not known."""
-    ending = Path(path).suffix.lower()
-    if ending not in FORMATS:
-        raise ParameterError(
-            f"Cannot tell by {Path(path).name!r} how to write a sound. Endings known are {', '.join(FORMATS)}."
-        )
-    return ending
+    return ending_for_writing(path, FORMATS, "a sound")
 
 
 def in_bits(samples: np.ndarray, bits: int, dtype: Any) -> np.ndarray:

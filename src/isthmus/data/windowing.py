@@ -50,7 +50,7 @@ def cut_windows(recording: Any, length: int, stride: int | None = None) -> np.nd
     return values[_starts(len(values), length, stride)[:, None] + np.arange(length)]
 
 
-def join_windows(windows: Any, time: int, stride: int | None = None) -> np.ndarray:
+def join_windows(windows: Any, time: int, stride: int | None = None, weights: Any = None) -> np.ndarray:
     """Put windows together again: each step is the mean over the windows that hold it.
 
     Parameters
@@ -61,6 +61,8 @@ def join_windows(windows: Any, time: int, stride: int | None = None) -> np.ndarr
         Steps of the recording.
     stride : int, optional
         As in `cut_windows`.
+    weights : array of shape (n_windows,), optional
+        How much each window counts, above 0; all alike by default.
 
     Returns
     -------
@@ -89,12 +91,25 @@ def join_windows(windows: Any, time: int, stride: int | None = None) -> np.ndarr
             f"{len(starts)}. Give time= and stride= of the recording that was cut."
         )
     total, count = np.zeros((time, *values.shape[2:]), np.float64), np.zeros((time, *values.shape[2:]))
-    for start, window in zip(starts, values, strict=True):
+    for start, window, weight in zip(starts, values, np.ones(len(values)) if weights is None else weights, strict=True):
         seen = ~np.isnan(window)
-        total[start : start + len(window)] += np.where(seen, window, 0.0)
-        count[start : start + len(window)] += seen
+        total[start : start + len(window)] += np.where(seen, window, 0.0) * weight
+        count[start : start + len(window)] += seen * weight
     with np.errstate(invalid="ignore"):
         return (total / np.where(count > 0, count, np.nan)).astype(values.dtype)
+
+
+def runs(labels: np.ndarray) -> np.ndarray:
+    """Give the runs of True: int ndarray of shape (k, 2), first step and the one after the last.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> runs(np.array([0, 1, 1, 0, 1], dtype=bool)).tolist()
+    [[1, 3], [4, 5]]
+    """
+    edges = np.diff(np.concatenate([[0], labels.astype(np.int8), [0]]))
+    return np.column_stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)])
 
 
 def _starts(time: int, length: int, stride: int | None) -> np.ndarray:

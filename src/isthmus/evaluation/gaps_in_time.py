@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
+from isthmus.tasks.series.gaps import gap_lengths
 from isthmus.tasks.series.recordings import as_recordings, interpolated
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def judge_recordings(imputer: Imputer, X: Any, *, refit: bool = True, seed: int 
     """
     recordings, rng = as_recordings(X), np.random.default_rng(seed)
     values = [np.array(raw.values, dtype=np.float64) for raw in recordings]
-    lengths = np.concatenate([_runs(x) for x in values]) if values else np.array([])
+    gaps_of = [gap_lengths(x) for x in values]
+    lengths = np.concatenate([found[found < len(x) // 2] for found, x in zip(gaps_of, values, strict=True)])
     hidden = [_hidden(x, lengths, rng) for x in values]
     gapped = [np.where(h, np.nan, x) for x, h in zip(values, hidden, strict=True)]
     again: Any = clone(imputer)
@@ -88,16 +90,6 @@ def judge_recordings(imputer: Imputer, X: Any, *, refit: bool = True, seed: int 
     count = int(sum(h.sum() for h in hidden))
     means = {name: float(np.sqrt(np.concatenate(parts).mean())) if count else np.nan for name, parts in errors.items()}
     return GapsInTime(count, means["ours"], means["straight"])
-
-
-def _runs(values: np.ndarray) -> np.ndarray:
-    """Lengths of the gaps of each channel that has values on both sides of them."""
-    found = []
-    for channel in np.isnan(values).T:
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], channel.astype(np.int8), [0]])))
-        found.append(edges[1::2] - edges[::2])
-    lengths = np.concatenate(found)
-    return lengths[lengths < len(values) // 2]
 
 
 def _hidden(values: np.ndarray, lengths: np.ndarray, rng: np.random.Generator) -> np.ndarray:

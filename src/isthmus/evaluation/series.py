@@ -80,10 +80,9 @@ class BesidePCA:
 
     def table(self) -> list[tuple[str, str, str, str]]:
         """Give heading and lines: ours and PCA by AUC, AP and VUS-PR; without labels no line."""
-        heading = ("", "AUC", "AP", "VUS-PR")
+        lines = [("", "AUC", "AP", "VUS-PR")]
         rows = [("Isthmus", self.ours), ("PCA of windows", self.pca)]
-        lines = [(name, *(f"{v:.3f}" for v in (t.auc, t.ap, t.vus_pr))) for name, t in rows if t is not None]
-        return [heading, *lines]  # type: ignore[list-item]
+        return lines + [(name, f"{t.auc:.3f}", f"{t.ap:.3f}", f"{t.vus_pr:.3f}") for name, t in rows if t is not None]
 
     def verdict(self) -> str:
         """Say in a sentence which is better; without labels, how far they agree."""

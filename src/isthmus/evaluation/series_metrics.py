@@ -8,23 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from isthmus.data.windowing import runs
 from isthmus.exceptions import DataError
 
 #: Lines that a curve is drawn through at most.
 LINES = 250
-
-
-def runs(labels: np.ndarray) -> np.ndarray:
-    """Give the runs of True: int ndarray of shape (k, 2), first step and the one after the last.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> runs(np.array([0, 1, 1, 0, 1], dtype=bool)).tolist()
-    [[1, 3], [4, 5]]
-    """
-    edges = np.diff(np.concatenate([[0], labels.astype(np.int8), [0]]))
-    return np.column_stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)])
 
 
 def vus_pr(labels: Any, scores: Any, tolerance: int) -> float:

@@ -9,9 +9,9 @@ import numpy as np
 
 from isthmus._version import __version__
 from isthmus.data import Raw
+from isthmus.data.windowing import runs
 from isthmus.evaluation.rendering import render_page
 from isthmus.evaluation.series import BesidePCA, WindowPCA
-from isthmus.evaluation.series_metrics import runs
 from isthmus.evaluation.wording import number
 from isthmus.storage.atomic import write_bytes
 from isthmus.tasks import AnomalyDetector

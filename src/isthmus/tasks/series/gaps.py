@@ -10,10 +10,11 @@ import narwhals as nw
 import numpy as np
 import torch
 
-from isthmus.data import Raw, cut_windows
+from isthmus.data import Raw, cut_windows, join_windows
 from isthmus.data.checks import refuse_infinite
 from isthmus.data.giving_back import give_back
 from isthmus.data.lists_of_sequences import are_unequal
+from isthmus.data.windowing import runs
 from isthmus.exceptions import DataError
 from isthmus.tasks.series.recordings import are_several, as_recording, as_recordings, interpolated, joined
 from isthmus.tasks.series.windows import period
@@ -50,7 +51,9 @@ def taken(X: Any, window: int | str | None) -> tuple[list[Raw], int]:
         scale = np.where(spread > 0, spread, 1.0)
         filled = [interpolated(torch.from_numpy(v / scale), torch.from_numpy(~np.isnan(v))).numpy() for v in values]
         shortest = min(map(len, values))
-        wanted = max(period([np.nan_to_num(x) for x in filled]), ROOM * max(map(_longest_gap, values)))
+        wanted = max(
+            period([np.nan_to_num(x) for x in filled]), ROOM * max(int(gap_lengths(x).max(initial=0)) for x in values)
+        )
         length = max(2, min(wanted, shortest, MOST_VALUES // whole.item_shape[0]))
     for i, raw in enumerate(recordings):
         if len(raw) < length:
@@ -94,18 +97,12 @@ def joined_figures(raw: Raw, length: int, figures: Callable[[np.ndarray], np.nda
     values = np.asarray(raw.values, dtype=np.float64)
     stride = max(1, length // OVERLAP)
     windows = cut_windows(values, length, stride)
-    starts = np.minimum(np.arange(len(windows)) * stride, len(values) - length)
     missing = np.isnan(windows)
     rows = np.flatnonzero(missing.any(axis=(1, 2)))
-    total, weight = np.zeros(values.shape), np.zeros(values.shape)
+    found = np.full(windows.shape, np.nan)
     if len(rows):
-        found = figures(windows[rows])
-        for row, start, window in zip(rows, starts[rows], found, strict=True):
-            known = 1e-6 + 1 - missing[row].mean()
-            seen = ~np.isnan(window)
-            total[start : start + length] += np.where(seen, window, 0.0) * known
-            weight[start : start + length] += seen * known
-    return np.divide(total, weight, out=np.full(values.shape, np.nan), where=weight > 0)
+        found[rows] = figures(windows[rows])
+    return join_windows(found, len(values), stride, 1e-6 + 1 - missing.mean(axis=(1, 2)))
 
 
 def as_given(X: Any, recordings: list[np.ndarray]) -> Any:
@@ -137,11 +134,6 @@ def _as_one(given: Any, values: np.ndarray) -> Any:
     return values.astype(dtype if dtype.kind == "f" else values.dtype, copy=False)
 
 
-def _longest_gap(values: np.ndarray) -> int:
-    """Steps of the longest run of missing values of a channel."""
-    most = 0
-    for channel in np.isnan(values).T:
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], channel.astype(np.int8), [0]])))
-        if len(edges):
-            most = max(most, int((edges[1::2] - edges[::2]).max()))
-    return most
+def gap_lengths(values: np.ndarray) -> np.ndarray:
+    """Steps of each run of missing values of each channel: (time, channels) to (k,)."""
+    return np.concatenate([np.diff(runs(channel), axis=1)[:, 0] for channel in np.isnan(values).T])
