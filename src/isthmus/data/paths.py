@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 
 from isthmus.exceptions import DataError, ParameterError
 
@@ -30,6 +32,32 @@ def ending_for_writing(path: str | os.PathLike[str], known: Iterable[str], what:
             f"Cannot tell by {Path(path).name!r} how to write {what}. Endings known are {', '.join(known)}."
         )
     return ending
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """Files below a folder, sorted; hidden ones, and those in hidden folders, are left out.
+
+    Raises
+    ------
+    DataError
+        Where the system does not let a folder be read: `os.walk` would pass over it in silence.
+    """
+    found: list[Path] = []
+    for place, subfolders, names in os.walk(folder, onerror=_unreadable):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        found += [Path(place, name) for name in names if not name.startswith(".")]
+    return sorted(found)
+
+
+def refuse_without(folder: Path, files: list[Path], what: str, known: str) -> NoReturn:
+    """Refuse a folder that has none of what is looked for (DataError), and say what it holds."""
+    held = Counter(path.suffix or path.name for path in files)
+    there = ", ".join(f"{count} {ending}" for ending, count in held.most_common(5)) or "nothing"
+    raise DataError(f"The folder {folder} has no {what}s. It holds {there}. {what.capitalize()}s end in {known}.")
+
+
+def _unreadable(error: OSError) -> NoReturn:
+    raise DataError(f"Cannot read the folder {error.filename}: {error.strerror}.") from error
 
 
 def _no_such_file(path: Path) -> str:

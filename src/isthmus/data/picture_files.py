@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
 import zlib
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 import tifffile
 from PIL import Image
 
 from isthmus.data import deep_png
-from isthmus.data.paths import ending_for_writing
+from isthmus.data.paths import ending_for_writing, refuse_without, visible_files
 from isthmus.data.pictures import (
     DAMAGED,
     FORMS,
@@ -62,29 +60,12 @@ class Look(NamedTuple):
 
 def pictures_in(folder: Path) -> list[Path]:
     """Pictures below a folder, sorted, or .npy files where there are no others; hidden ones are left out."""
-    found: list[Path] = []
-    arrays: list[Path] = []
-    others: Counter[str] = Counter()
-    for place, subfolders, names in os.walk(folder, onerror=_unreadable):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in names:
-            if name.startswith("."):
-                continue
-            if name.lower().endswith(endings()):
-                found.append(Path(place, name))
-            elif name.lower().endswith(".npy"):
-                arrays.append(Path(place, name))
-            else:
-                others[Path(name).suffix or name] += 1
+    files = visible_files(folder)
+    found = [path for path in files if path.name.lower().endswith(endings())]
+    arrays = [path for path in files if path.name.lower().endswith(".npy")]
     if not found and not arrays:
-        there = ", ".join(f"{count} {ending}" for ending, count in others.most_common(5)) or "nothing"
-        raise DataError(f"The folder {folder} has no pictures. It holds {there}. Pictures end in .png, .jpg, .tif, ...")
-    return sorted(found or arrays)
-
-
-def _unreadable(error: OSError) -> NoReturn:
-    """Refuse a folder that the system does not let be read; `os.walk` would pass over it in silence."""
-    raise DataError(f"Cannot read the folder {error.filename}: {error.strerror}.") from error
+        refuse_without(folder, files, "picture", ".png, .jpg, .tif, ...")
+    return found or arrays
 
 
 def look_at(path: Path) -> Look:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
-from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from isthmus.data.paths import ending_for_writing
+from isthmus.data.paths import ending_for_writing, refuse_without, visible_files
 from isthmus.data.pictures import endings
 from isthmus.exceptions import DataError, MissingExtraError
 from isthmus.storage.atomic import StrPath, write_bytes
@@ -56,21 +54,11 @@ def is_sound_file(path: StrPath) -> bool:
 
 def sounds_in(folder: Path) -> list[Path]:
     """Sounds below a folder, sorted; hidden ones are left out."""
-    found: list[Path] = []
-    others: Counter[str] = Counter()
-    for place, subfolders, names in os.walk(folder, onerror=_unreadable):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in names:
-            if name.startswith("."):
-                continue
-            if is_sound_file(name):
-                found.append(Path(place, name))
-            else:
-                others[Path(name).suffix or name] += 1
+    files = visible_files(folder)
+    found = [path for path in files if is_sound_file(path)]
     if not found:
-        there = ", ".join(f"{count} {ending}" for ending, count in others.most_common(5)) or "nothing"
-        raise DataError(f"The folder {folder} has no sounds. It holds {there}. Sounds end in {', '.join(FORMATS)}.")
-    return sorted(found)
+        refuse_without(folder, files, "sound", ", ".join(FORMATS))
+    return found
 
 
 def holds_sounds(folder: Path) -> bool:
@@ -78,13 +66,8 @@ def holds_sounds(folder: Path) -> bool:
 
     A cover among the pieces of an album does not make them pictures. Hidden files and folders are left out.
     """
-    sounds = pictures = 0
-    for _, subfolders, names in os.walk(folder):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        shown = [name.lower() for name in names if not name.startswith(".")]
-        sounds += sum(map(is_sound_file, shown))
-        pictures += sum(name.endswith(endings()) for name in shown)
-    return sounds > pictures
+    names = [path.name.lower() for path in visible_files(folder)]
+    return sum(map(is_sound_file, names)) > sum(name.endswith(endings()) for name in names)
 
 
 def look_at_sound(path: Path) -> Form:
@@ -238,11 +221,6 @@ def soundfile() -> Any:
 
 def _damaged(path: Path, why: object) -> DataError:
     return DataError(f"The sound {path} cannot be read: it is damaged, cut off or no sound ({why}).")
-
-
-def _unreadable(error: OSError) -> NoReturn:
-    """Refuse a folder that the system does not let be read; `os.walk` would pass over it in silence."""
-    raise DataError(f"Cannot read the folder {error.filename}: {error.strerror}.") from error
 
 
 def _refuse_cut_off(path: Path) -> None:
