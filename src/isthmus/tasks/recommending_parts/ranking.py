@@ -1,0 +1,78 @@
+"""The best items of each user, and how good a ranking is."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from isthmus.data.raw import Csr
+
+
+def top_k(scores: np.ndarray, k: int, hidden: Csr | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Find the k best items of each row of scores.
+
+    Parameters
+    ----------
+    scores : float32 ndarray of shape (m, n_items)
+        Overwritten.
+    k : int
+    hidden : csr_matrix of shape (m, n_items), optional
+        Items that are not to be given.
+
+    Returns
+    -------
+    items : int64 ndarray of shape (m, k)
+        -1 where there is none left.
+    scores : float32 ndarray of shape (m, k)
+        Falling; -inf where there is none left.
+    """
+    if hidden is not None:
+        rows = np.repeat(np.arange(len(scores)), np.diff(hidden.indptr))
+        scores[rows, hidden.indices] = -np.inf
+    best = torch.topk(torch.from_numpy(scores), min(k, scores.shape[1]), dim=1)
+    items, values = best.indices.numpy(), best.values.numpy()
+    items[np.isneginf(values)] = -1
+    if k > scores.shape[1]:
+        more = ((0, 0), (0, k - scores.shape[1]))
+        items, values = np.pad(items, more, constant_values=-1), np.pad(values, more, constant_values=-np.inf)
+    return items, values
+
+
+def hits(items: np.ndarray, targets: Csr) -> np.ndarray:
+    """Whether each item of a ranking is a target: bool ndarray of shape (m, k).
+
+    Parameters
+    ----------
+    items : int64 ndarray of shape (m, k)
+        Best first; -1 where there is none.
+    targets : csr_matrix of shape (m, n_items)
+    """
+    wanted = targets.sorted_indices()
+    n = wanted.shape[1]
+    rows = np.repeat(np.arange(len(items)), np.diff(wanted.indptr))
+    keys = rows * n + wanted.indices
+    asked = np.arange(len(items))[:, None] * n + items
+    at = np.searchsorted(keys, asked).clip(max=max(0, len(keys) - 1))
+    return (items >= 0) & (keys[at] == asked) if len(keys) else np.zeros(items.shape, dtype=bool)
+
+
+def ndcg(found: np.ndarray, targets: Csr) -> np.ndarray:
+    """Normalised discounted cumulative gain of each user, float64 (m,); NaN where a user has no target.
+
+    Parameters
+    ----------
+    found : bool ndarray of shape (m, k)
+        What `hits` gives.
+    targets : csr_matrix of shape (m, n_items)
+    """
+    discounts = 1 / np.log2(np.arange(2, found.shape[1] + 2))
+    most = np.concatenate([[0], np.cumsum(discounts)])
+    wanted = np.diff(targets.indptr)
+    with np.errstate(invalid="ignore"):
+        return found @ discounts / most[np.minimum(wanted, found.shape[1])]
+
+
+def recall(found: np.ndarray, targets: Csr) -> np.ndarray:
+    """Share of the targets among the first k, of as many as k can hold: float64 (m,); NaN where there is no target."""
+    with np.errstate(invalid="ignore"):
+        return found.sum(1) / np.minimum(np.diff(targets.indptr), found.shape[1]).astype(float)
