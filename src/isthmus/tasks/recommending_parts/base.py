@@ -117,6 +117,7 @@ class Model(ABC):
 
     def take_autoencoders(self, autoencoders: Mapping[str, Autoencoder]) -> None:
         """Take back what `autoencoders` gave."""
+        assert not autoencoders, f"{self.name} holds no autoencoders"
 
     @property
     def chosen(self) -> dict[str, Any]:
