@@ -20,10 +20,10 @@ NOTHING = -1e30
 #: Items that are scored at once where the probabilities of all are summed up.
 AT_ONCE = 8192
 #: What an encoder and a decoder can be.
-ENCODERS, DECODERS = ("mlp", "skip", "gated"), ("mirror", "linear")
+ENCODERS, DECODERS = ("mlp", "skip", "gated"), ("linear", "mirror")
 OPTIONS = {
     "encoder": ("mlp", lambda v: v in ENCODERS, "one of " + ", ".join(map(repr, ENCODERS))),
-    "decoder": ("mirror", lambda v: v in DECODERS, "one of " + ", ".join(map(repr, DECODERS))),
+    "decoder": ("linear", lambda v: v in DECODERS, "one of " + ", ".join(map(repr, DECODERS))),
 }
 
 
@@ -50,7 +50,11 @@ class Profile(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Layers one after another (Mult-DAE and Mult-VAE: one of 600 units, tanh; Liang et al., 2018)."""
+    """A sum of item vectors, and beside it layers one after another, which start at zero.
+
+    The layers are those of Mult-DAE and Mult-VAE (one of 600 units, tanh; Liang et al., 2018); the sum alone is a linear
+    autoencoder, than which they are to be better.
+    """
 
     def __init__(self, n_items: int, layout: Layout):
         super().__init__()
@@ -59,10 +63,14 @@ class Mlp(nn.Module):
         for n_in, n_out in pairwise([first, *rest]):
             layers += [activation(layout.activation), nn.Dropout(layout.dropout), nn.Linear(n_in, n_out)]
         self.layers = nn.Sequential(*layers)
+        self.direct = Profile(n_items, layout.code_dim) if rest else None
+        if self.direct is not None:
+            nn.init.zeros_(layers[-1].weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Packed rows to (n, code_dim)."""
-        return self.layers(x)
+        h = self.layers(x)
+        return h if self.direct is None else h + self.direct(x)
 
 
 class Skip(nn.Module):
@@ -196,8 +204,8 @@ def _without(scores: Tensor, at: Tensor, gone: Tensor) -> Tensor:
 
 
 def default_hidden(shape: tuple[int, ...], latent_dim: int, n_rows: int) -> tuple[int, ...]:
-    """One layer of 600."""
-    return (600,)
+    """One layer of 200."""
+    return (200,)
 
 
 def build(layout: Layout) -> tuple[nn.Module, nn.Module]:
