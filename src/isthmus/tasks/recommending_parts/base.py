@@ -62,7 +62,7 @@ class Model(ABC):
     #: What each parameter may be: a check, and words for a message.
     PARAMETERS: ClassVar[Mapping[str, tuple[Check, str]]] = {}
     #: Whether it learns from values ("4 of 5 stars") and predicts them, rather than who took what.
-    values: ClassVar[bool] = False
+    values: bool = False
 
     @abstractmethod
     def fit(self, interactions: Csr, holdout: Holdout | None, settings: Settings) -> Self:
@@ -121,3 +121,7 @@ class Model(ABC):
     def chosen(self) -> dict[str, Any]:
         """What was chosen in place of "auto", by name; JSON-able."""
         return {}
+
+    def settled(self) -> Model:
+        """Give a model that is not fitted, with what this one chose in place of "auto": to be fitted to all users."""
+        return type(self)(**{name: self.chosen.get(name, getattr(self, name)) for name in self.PARAMETERS})
