@@ -10,6 +10,7 @@ from isthmus.objectives.masking import Masking
 from isthmus.objectives.neighbours import Neighbours
 from isthmus.objectives.ordered import Ordered
 from isthmus.objectives.quantised import VectorQuantised
+from isthmus.objectives.ratings import OF_RATINGS, Multinomial
 from isthmus.objectives.reconstruction import LOSSES, Loss, make_loss
 from isthmus.objectives.registry import OBJECTIVES, describe, rebuild, resolve
 from isthmus.objectives.sparse import Sparse
@@ -21,6 +22,7 @@ from isthmus.objectives.wasserstein import Wasserstein
 __all__ = [
     "LOSSES",
     "OBJECTIVES",
+    "OF_RATINGS",
     "Adversarial",
     "Batch",
     "Chain",
@@ -30,6 +32,7 @@ __all__ = [
     "Denoising",
     "Loss",
     "Masking",
+    "Multinomial",
     "Neighbours",
     "Objective",
     "Ordered",

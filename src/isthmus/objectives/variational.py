@@ -36,12 +36,12 @@ LARGEST_COUNT = 10_000
 #: Steps of the decoder's log-variance are as many times those of the other weights: it has further to go.
 SPEED = 10.0
 #: Least share of values observed that the divergence is divided by; rows of which given values are kept, to draw from.
-LEAST_OBSERVED, KEPT = 1e-3, 1000
+LEAST_OBSERVED, KEPT = 1e-6, 1000
 #: Variance that the squared error, as it is, stands for, and the constants that the losses leave out of a value's
 #: negative log-likelihood: of Gaussians of that variance, Laplace distributions of scale 1, and Huber's density.
 PLAIN_VARIANCE = 0.5
 CONSTANTS = {"mse": 0.5 * math.log(math.pi), "mae": math.log(2.0), "huber": 1.0730585907}
-CONSTANTS |= {"bce": 0.0, "poisson": 0.0, "tokens": 0.0}
+CONSTANTS |= {"bce": 0.0, "poisson": 0.0, "tokens": 0.0, "multinomial": 0.0}
 
 
 class _Own(nn.Module):
@@ -161,7 +161,8 @@ class Variational(Objective):
     # Before training --------------------------------------------------------------------------------------------------
 
     def meet(self, loss: Loss, names: Sequence[str] | None) -> None:
-        self._loss, self._names = loss.name, names
+        # The squared error of ratings is that of no Gaussian whose variance is learnt.
+        self._loss, self._names = "ratings" if loss.packed else loss.name, names
 
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
         check_weight(self, "beta")
@@ -201,7 +202,8 @@ class Variational(Objective):
             )
         #: Weight of the divergence of one unit, beside a reconstruction loss that is a mean over values, if all are
         #: observed.
-        self.per_unit = float(self.beta) / max(1, math.prod(shape) - len(self.given))
+        self.size = math.prod(shape)
+        self.per_unit = float(self.beta) / max(1, self.size - len(self.given))
         self._drawn: Any = None
 
     @property
@@ -221,7 +223,8 @@ class Variational(Objective):
         untold = self._untold(x, mask)
         if mask is not None and untold is not None:
             told = len(self.given) * len(x)
-            self.own.observed.fill_(float(untold.sum()) / max(1, untold.numel() - told)).clamp_(min=LEAST_OBSERVED)
+            values = len(x) * self.size - told
+            self.own.observed.fill_(float(untold.sum()) / max(1, values)).clamp_(min=LEAST_OBSERVED)
         if self.spread is not None:
             self._start_gaussian(x, mask)
         if self.prior != NORMAL:
