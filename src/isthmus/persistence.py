@@ -22,8 +22,8 @@ from isthmus.training.devices import choose_device
 from isthmus.training.fit import Model, as_objective
 from isthmus.training.pca import PrincipalComponents
 from isthmus.training.plan import Plan
-from isthmus.training.setup import OWN, Architecture, begin, loss_for
 from isthmus.training.ratings import RatingComponents
+from isthmus.training.setup import OWN, Architecture, begin, loss_for
 from isthmus.training.tokens import TokenComponents
 
 if TYPE_CHECKING:

@@ -88,7 +88,7 @@ class RatingsPreparation(Preparation):
                 "scaling='auto'."
             )
         self._check_kind(raw, type(self).__name__)
-        if not raw.values.nnz:
+        if not len(raw.values.data):
             raise DataError(f"{raw.origin} has no entries: there is nothing to fit.")
         self.scaling_ = "none"
         self.schema_ = raw.schema

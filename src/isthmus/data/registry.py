@@ -11,8 +11,8 @@ from isthmus.data.bag import BagPreparation
 from isthmus.data.image import ImagePreparation
 from isthmus.data.mixed import MixedPreparation
 from isthmus.data.preparation import Preparation
-from isthmus.data.ratings import RatingsPreparation
 from isthmus.data.ragged import RaggedPreparation
+from isthmus.data.ratings import RatingsPreparation
 from isthmus.data.raw import Raw
 from isthmus.data.sequence import SequencePreparation
 from isthmus.data.table import TablePreparation

@@ -15,6 +15,8 @@ from isthmus.packed import places, there
 
 #: Items from which training reckons with a sample of them, and how many are drawn.
 SAMPLED_FROM, SAMPLE = 20_000, 4096
+#: Score of an item that counts for nothing: finite, so that a row without items has a finite loss.
+NOTHING = -1e30
 #: Items that are scored at once where the probabilities of all are summed up.
 AT_ONCE = 8192
 #: What an encoder and a decoder can be.
@@ -136,7 +138,8 @@ class Scorer(nn.Module):
     def forward(self, z: Tensor, x: Tensor | None = None, progress: Tensor | None = None) -> Tensor:
         """Codes to scores of all items (n, n_items), or to one for each entry of `x`, (n, entries).
 
-        Of entries the scores are logarithms of probabilities where the likelihood is multinomial.
+        Of entries the scores are logarithms of probabilities where the likelihood is multinomial: among all items, or,
+        where a third channel of `x` is 1 for some entries, among those left, and 0 for these.
         """
         h = self.body(z)
         if x is None:
@@ -145,13 +148,19 @@ class Scorer(nn.Module):
         if len(self.chance) <= SAMPLED_FROM:
             scores = self.last(h)
             told = scores.gather(1, at)
-            return told - scores.logsumexp(1, keepdim=True) if self.multinomial else told
-        told = torch.einsum("nd,ned->ne", h, self.last.weight[at]) + self.last.bias[at]
+        else:
+            scores = None
+            told = torch.einsum("nd,ned->ne", h, self.last.weight[at]) + self.last.bias[at]
         if not self.multinomial:
             return told
-        return told - (self._sampled(h, told, at, there(x)) if self.training else self._summed(h))
+        gone = x[..., 2] > 0 if x.shape[-1] > 2 else torch.zeros_like(at, dtype=torch.bool)
+        if scores is not None:
+            total = _without(scores, at, gone).logsumexp(1, keepdim=True)
+        else:
+            total = self._sampled(h, told, at, there(x), gone) if self.training else self._summed(h, at, gone)
+        return (told - total).masked_fill(gone, 0)
 
-    def _sampled(self, h: Tensor, told: Tensor, at: Tensor, known: Tensor) -> Tensor:
+    def _sampled(self, h: Tensor, told: Tensor, at: Tensor, known: Tensor, gone: Tensor) -> Tensor:
         """Logarithm of the sum over all items, estimated without bias: own items, and some of the others.
 
         A drawn item stands for as many as the chance that it is drawn at all says (the log-q correction).
@@ -162,17 +171,28 @@ class Scorer(nn.Module):
         place = torch.full((len(self.chance),), -1, device=h.device)
         place[drawn] = torch.arange(len(drawn), device=h.device)
         own = place[at]
-        rows, entries = ((own >= 0) & known).nonzero(as_tuple=True)
-        others = others.index_put((rows, own[rows, entries]), others.new_tensor(-torch.inf))
-        return torch.cat([told.masked_fill(~known, -torch.inf), others], 1).logsumexp(1, keepdim=True)
+        others = _without(others, own.clamp(min=0), (own >= 0) & known)
+        return torch.cat([told.masked_fill(~known | gone, NOTHING), others], 1).logsumexp(1, keepdim=True)
 
-    def _summed(self, h: Tensor) -> Tensor:
+    def _summed(self, h: Tensor, at: Tensor, gone: Tensor) -> Tensor:
         """Logarithm of the sum over all items, some of them at a time."""
-        parts = [
-            F.linear(h, weight, bias).logsumexp(1, keepdim=True)
-            for weight, bias in zip(self.last.weight.split(AT_ONCE), self.last.bias.split(AT_ONCE), strict=True)
-        ]
+        parts = []
+        for start in range(0, len(self.chance), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            scores = F.linear(h, self.last.weight[some], self.last.bias[some])
+            within = gone & (at >= start) & (at < start + scores.shape[1])
+            parts.append(
+                _without(scores, (at - start).clamp(0, scores.shape[1] - 1), within).logsumexp(1, keepdim=True)
+            )
         return torch.cat(parts, 1).logsumexp(1, keepdim=True)
+
+
+def _without(scores: Tensor, at: Tensor, gone: Tensor) -> Tensor:
+    """Scores (n, m) of which those at some places, (n, entries) where `gone`, count for nothing."""
+    rows, entries = gone.nonzero(as_tuple=True)
+    if not len(rows):
+        return scores
+    return scores.index_put((rows, at[rows, entries]), scores.new_tensor(NOTHING))
 
 
 def default_hidden(shape: tuple[int, ...], latent_dim: int, n_rows: int) -> tuple[int, ...]:

@@ -3,9 +3,11 @@
 from isthmus.objectives.adversarial import Adversarial
 from isthmus.objectives.base import Batch, Coder, Objective, Rival, Terms
 from isthmus.objectives.chain import Chain, each_objective
+from isthmus.objectives.collaborative import Collaborative
 from isthmus.objectives.columns import Columns
 from isthmus.objectives.contractive import Contractive
 from isthmus.objectives.denoising import Denoising
+from isthmus.objectives.fold_in import FoldIn
 from isthmus.objectives.masking import Masking
 from isthmus.objectives.neighbours import Neighbours
 from isthmus.objectives.ordered import Ordered
@@ -27,9 +29,11 @@ __all__ = [
     "Batch",
     "Chain",
     "Coder",
+    "Collaborative",
     "Columns",
     "Contractive",
     "Denoising",
+    "FoldIn",
     "Loss",
     "Masking",
     "Multinomial",

@@ -106,8 +106,9 @@ class VampPrior(MixturePrior):
         return means.new_zeros(len(means)), means, log_variances
 
 
+VAMP = "vamp"
 #: Those that have weights of their own, by name.
-MIXTURES: dict[str, type[MixturePrior]] = {"vamp": VampPrior, "mixture": MixturePrior}
+MIXTURES: dict[str, type[MixturePrior]] = {VAMP: VampPrior, "mixture": MixturePrior}
 
 
 def random_rows(n: int, wanted: int) -> Tensor:

@@ -130,6 +130,8 @@ class Variational(Objective):
     ((3, 4), (60,))
     """
 
+    #: What `prior` may be.
+    priors: Sequence[str] = (NORMAL, *MIXTURES)
     _loss: str | None = None
     _names: Sequence[str] | None = None
 
@@ -169,7 +171,7 @@ class Variational(Objective):
         check_weight(self, "free_bits")
         check_number(self, "warmup", 0, 1, "a share from 0 to 1")
         check_word(self, "gradient", GRADIENTS)
-        check_word(self, "prior", (NORMAL, *MIXTURES))
+        check_word(self, "prior", self.priors)
         for name in ("samples", "cycles", "components"):
             if not isinstance(getattr(self, name), Integral) or not is_number(getattr(self, name), 1, LARGEST_COUNT):
                 raise refuse(self, name, f"a whole number from 1 to {LARGEST_COUNT}")
@@ -187,13 +189,13 @@ class Variational(Objective):
             )
         if self.gradient == DREG and self.samples == 1:
             raise refuse(self, "gradient", "'standard' with samples=1; set samples=2 or more for 'dreg'")
-        if self.free_bits and (self.samples > 1 or self.prior != NORMAL):
+        if self.free_bits and (self.samples > 1 or self.prior in MIXTURES):
             raise refuse(self, "free_bits", "0 unless samples=1 and prior='normal'")
         # The last cycle's rise ends here.
         self.settles = 1 - (1 - float(self.warmup)) / int(self.cycles) if self.warmup else 0.0
         columns = conditions.listed(self.condition)
         self.given = conditions.places(columns, shape, self._names)
-        self.linear_path, self.learns_prior = not self.given, self.prior != NORMAL or bool(self.given)
+        self.linear_path, self.learns_prior = not self.given, self.prior in MIXTURES or bool(self.given)
         #: Units of the code that are not given.
         self.free = latent_dim - len(self.given)
         if self.free < 1:
@@ -210,13 +212,13 @@ class Variational(Objective):
     def is_written_out(self) -> bool:
         """Whether the loss is the analytic one, with nothing to it beyond `beta`: what the fused step covers."""
         plain = self.samples == 1 and not self.warmup and not self.free_bits and not self.given
-        return plain and self.prior == NORMAL
+        return plain and self.prior not in MIXTURES
 
     def code_dim(self, latent_dim: int) -> int:
         return 2 * latent_dim - len(self.given)
 
     def make(self, shape: tuple[int, ...], latent_dim: int) -> nn.Module | None:
-        prior = MIXTURES[self.prior](shape, self.free, int(self.components)) if self.prior != NORMAL else None
+        prior = MIXTURES[self.prior](shape, self.free, int(self.components)) if self.prior in MIXTURES else None
         return _Own(prior, self.spread == LEARNED, torch.zeros(KEPT, len(self.given)) if self.given else None)
 
     def start(self, x: Tensor, mask: Tensor | None) -> None:
@@ -227,7 +229,7 @@ class Variational(Objective):
             self.own.observed.fill_(float(untold.sum()) / max(1, values)).clamp_(min=LEAST_OBSERVED)
         if self.spread is not None:
             self._start_gaussian(x, mask)
-        if self.prior != NORMAL:
+        if self.prior in MIXTURES:
             self.own.prior.start(self._encoded, x, mask)
         if self.given:
             self.own.given.copy_(self._told(self.coded(x, mask))[random_rows(len(x), KEPT).to(x.device)])
@@ -306,14 +308,14 @@ class Variational(Objective):
 
     def divergence(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> Tensor:
         """Divergence of each row's posterior from the prior, in nats: by a formula, or estimated by the codes `z`."""
-        if self.prior == NORMAL:
+        if self.prior not in MIXTURES:
             return self.unit_divergences(mean, log_variance).sum(-1)
         entropy = 0.5 * (log_variance + LOG_TWO_PI + 1).sum(-1)
         return -entropy - self.prior_log_density(z)
 
     def prior_log_density(self, z: Tensor) -> Tensor:
         """Log-density of codes under the prior: (..., latent_dim) to (...)."""
-        return standard_log_density(z) if self.prior == NORMAL else self.own.prior.log_density(self._encoded, z)
+        return standard_log_density(z) if self.prior not in MIXTURES else self.own.prior.log_density(self._encoded, z)
 
     def reconstruction(self, batch: Batch) -> Tensor:
         if self.samples > 1:
@@ -397,6 +399,6 @@ class Variational(Objective):
 
     def draw_free(self, n: int, generator: torch.Generator) -> Tensor:
         """Draw from the prior of what is not given, on the CPU: (n, free)."""
-        if self.prior == NORMAL:
+        if self.prior not in MIXTURES:
             return torch.randn(n, self.free, generator=generator)
         return self.own.prior.draw(self._encoded, n, generator)

@@ -226,7 +226,8 @@ def _choose_architecture(
     elif linear_path and not plain:
         raise ParameterError(
             "linear_path=True needs code_activation='linear' and output_activation='linear', numbers, and another loss "
-            "than 'poisson' or 'multinomial': these would bend the linear path. Leave linear_path='auto', or drop what bends."
+            "than 'poisson': these would bend the linear path, and ratings have none. Leave linear_path='auto', or "
+            "drop what bends."
         )
     elif linear_path and forced:
         raise ParameterError("linear_path=True goes with no teacher_forcing. Leave linear_path='auto'.")

@@ -40,7 +40,8 @@ def prepare(params: Mapping[str, Any], raw: Raw, train: np.ndarray | None) -> tu
     name = Multinomial.name if params["loss"] == "auto" else params["loss"]
     if name not in OF_RATINGS:
         raise ParameterError(
-            f"loss={name!r} cannot be used with kind='ratings'; choose one of 'auto', {', '.join(map(repr, OF_RATINGS))}."
+            f"loss={name!r} cannot be used with kind='ratings'; choose 'auto' or one of "
+            f"{', '.join(map(repr, OF_RATINGS))}."
         )
     for other, only in OF_NUMBERS.items():
         if params[other] != only:
@@ -52,7 +53,7 @@ def prepare(params: Mapping[str, Any], raw: Raw, train: np.ndarray | None) -> tu
             "network=(encoder, decoder) cannot be used with kind='ratings', whose rows are packed; choose one by name, "
             "such as 'dense(encoder=skip, decoder=linear)'."
         )
-    values = raw.values.data
+    values = np.asarray(raw.values.data)
     if name == Multinomial.name and len(values) and values.min() < 0:
         raise ParameterError(
             f"loss='multinomial' weighs entries by their values, but {raw.origin} has values down to "

@@ -24,9 +24,9 @@ from isthmus.training.tokens import TokenComponents
 OWN = "own"
 #: What is said where an objective does not suit the rows.
 _UNSUITED = {
-    "tokens": "rows of tokens, which are no numbers. Leave it out; Denoising('mask') and Denoising('delete') hide tokens.",
+    "tokens": "rows of tokens: it reckons with numbers. Leave it out; Denoising('mask') and ('delete') hide tokens.",
     "ratings": "kind='ratings', whose rows hold their entries alone. Leave it out; Denoising('mask') hides entries.",
-    "numbers": "rows of numbers: it is for texts and events, whose decoder is told tokens, or for ratings. Leave it out.",
+    "numbers": "rows of numbers: it is for texts and events, or for ratings, alone. Leave it out.",
 }
 #: Least mean of a count that the output starts at.
 LEAST_COUNT = 1e-3

@@ -116,6 +116,7 @@ class Model(ABC):
 
     def take_autoencoders(self, autoencoders: Mapping[str, Autoencoder]) -> None:  # noqa: B027
         """Take back what `autoencoders` gave."""
+        assert not autoencoders, f"{self.name} holds no autoencoders"
 
     @property
     def chosen(self) -> dict[str, Any]:
