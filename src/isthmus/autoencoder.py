@@ -296,7 +296,7 @@ class Autoencoder(Codec):
         split = "training" if judged is None else "validation"
         comparison = training.beside_pca(model, train if judged is None else judged, split)
         at_start = not any(state.best_epochs) and model.objective.is_plain()
-        if at_start and len(out) and model.architecture.linear_path and not again:
+        if at_start and len(out) and model.network.linear is not None and not again:
             training.return_to_pca(model, params, raw, seed)
         self._set_model(model, params)
         self._set_record(state)

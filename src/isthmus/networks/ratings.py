@@ -50,10 +50,9 @@ class Profile(nn.Module):
 
 
 class Mlp(nn.Module):
-    """A sum of item vectors, and beside it layers one after another, which start at zero.
+    """Layers one after another (Mult-DAE and Mult-VAE: one of 600 units, tanh; Liang et al., 2018).
 
-    The layers are those of Mult-DAE and Mult-VAE (one of 600 units, tanh; Liang et al., 2018); the sum alone is a linear
-    autoencoder, than which they are to be better.
+    With a linear path there is a sum of item vectors beside them, and they start at zero.
     """
 
     def __init__(self, n_items: int, layout: Layout):
@@ -63,9 +62,10 @@ class Mlp(nn.Module):
         for n_in, n_out in pairwise([first, *rest]):
             layers += [activation(layout.activation), nn.Dropout(layout.dropout), nn.Linear(n_in, n_out)]
         self.layers = nn.Sequential(*layers)
-        self.direct = Profile(n_items, layout.code_dim) if rest else None
-        if self.direct is not None:
-            nn.init.zeros_(layers[-1].weight)
+        self.direct = Profile(n_items, layout.code_dim) if layout.zero_start and rest else None
+        last = layers[-1]
+        if self.direct is not None and isinstance(last, nn.Linear):
+            nn.init.zeros_(last.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Packed rows to (n, code_dim)."""

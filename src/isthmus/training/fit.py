@@ -212,7 +212,7 @@ def _choose_architecture(
             f"code_activation={params['code_activation']!r} cannot be used with {objective!r}: it would bend the "
             "variances of the code as well. Leave code_activation='linear'."
         )
-    bent = loss.counts or loss.vocabulary or loss.packed
+    bent = loss.counts or loss.vocabulary
     plain = params["code_activation"] == "linear" and params["output_activation"] == "linear" and not bent
     linear_path, forced = params["linear_path"], bool(options.get("teacher_forcing"))
     if linear_path == "auto":
@@ -226,8 +226,7 @@ def _choose_architecture(
     elif linear_path and not plain:
         raise ParameterError(
             "linear_path=True needs code_activation='linear' and output_activation='linear', numbers, and another loss "
-            "than 'poisson': these would bend the linear path, and ratings have none. Leave linear_path='auto', or "
-            "drop what bends."
+            "than 'poisson': these would bend the linear path. Leave linear_path='auto', or drop what bends."
         )
     elif linear_path and forced:
         raise ParameterError("linear_path=True goes with no teacher_forcing. Leave linear_path='auto'.")

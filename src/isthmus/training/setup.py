@@ -142,7 +142,8 @@ class Architecture:
         return assemble(
             pair,
             layout,
-            linear_path=self.linear_path,
+            # That of ratings is within the encoder.
+            linear_path=self.linear_path and not self.ratings,
             code_activation=self.code_activation,
             output_activation=self.output_activation,
             # A person's own first layer may work in place; the rows are the target as well.
