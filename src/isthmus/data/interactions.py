@@ -348,3 +348,30 @@ def _times(name: Any, column: pa.ChunkedArray, origin: str) -> np.ndarray:
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("ns")).cast(pa.int64())
     return column.to_numpy()
+
+
+def as_pairs(X: Any, columns: Columns = None) -> tuple[np.ndarray, np.ndarray, str]:
+    """Take pairs of a user and an item as they stand, in their order; other columns are left alone.
+
+    Parameters
+    ----------
+    X : frame, path or list of tuples
+        As in `as_interactions`.
+    columns : same as in `as_interactions`
+
+    Returns
+    -------
+    users, items : ndarray of int64, or of str objects, of shape (n,)
+    origin : str
+        What messages call them.
+    """
+    if sparse.issparse(X):
+        raise DataError("Pairs of a user and an item are expected, as a frame or tuples, but X is a sparse matrix.")
+    if isinstance(X, Interactions):
+        coo = X.matrix.tocoo()
+        return X.users[coo.row], X.items[coo.col], X.origin
+    table, _, origin = _table(X, columns)
+    if not len(table["user"][1]):
+        raise DataError(f"There are no pairs: {origin} has no rows.")
+    (rows, users), (cells, items) = (encoded(table[role][1], table[role][0], origin) for role in ("user", "item"))
+    return users[rows], items[cells], origin
