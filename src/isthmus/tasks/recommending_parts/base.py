@@ -114,7 +114,7 @@ class Model(ABC):
         """Fitted autoencoders within; given back by `take_autoencoders` after `restore`."""
         return {}
 
-    def take_autoencoders(self, autoencoders: Mapping[str, Autoencoder]) -> None:  # noqa: B027
+    def take_autoencoders(self, autoencoders: Mapping[str, Autoencoder]) -> None:  # noqa: B027 - most have none
         """Take back what `autoencoders` gave."""
 
     @property
