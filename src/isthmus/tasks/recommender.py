@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus import parameters as check
 from isthmus.autoencoder import Autoencoder
-from isthmus.data.checks import listed, shorten
-from isthmus.data.ids import as_ids, positions
-from isthmus.data.interactions import Interactions, as_interactions, as_pairs, with_entries
-from isthmus.data.raw import Csr
+from isthmus.data.checks import listed
+from isthmus.data.ids import positions
+from isthmus.data.interactions import as_interactions, as_pairs
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.tasks.base import Learnt, Task
-from isthmus.tasks.recommending_parts.base import Holdout, Settings
-from isthmus.tasks.recommending_parts.choosing import candidates, fit_best, hold_out
+from isthmus.tasks.recommending_parts.base import Settings
+from isthmus.tasks.recommending_parts.choosing import candidates, fit_best
 from isthmus.tasks.recommending_parts.fitted import Fitted
 from isthmus.tasks.recommending_parts.frames import as_frame
-from isthmus.tasks.recommending_parts.histories import Histories, as_histories
-from isthmus.tasks.recommending_parts.judging import Figures, with_targets
-from isthmus.tasks.recommending_parts.splitting import Split, fold_in
+from isthmus.tasks.recommending_parts.histories import Histories, as_histories, choice, places
+from isthmus.tasks.recommending_parts.holding_out import as_holdout, counted, hold_out, without_items_of_nobody
+from isthmus.tasks.recommending_parts.judging import Figures
+from isthmus.tasks.recommending_parts.splitting import THRESHOLD
 
 KIND = "ratings"
 
@@ -86,8 +84,8 @@ class Recommender(Task):
     >>> from isthmus import Recommender
     >>> pairs = [(user, item) for user in range(40) for item in range(20) if (user + item) % 2 and item != user // 2]
     >>> recommender = Recommender("ease", random_state=0).fit(pairs)
-    >>> recommender.recommend({"new": [1, 3, 5, 7]}, k=3)["item"].to_list()
-    [19, 17, 15]
+    >>> sorted(recommender.recommend({"new": [1, 3, 5, 7, 9, 11, 13]}, k=3)["item"].to_list())
+    [15, 17, 19]
     """
 
     PARAMETERS: ClassVar = {
@@ -99,10 +97,7 @@ class Recommender(Task):
             "a word such as 'auto' or 'edlae', an Autoencoder, or a pair of these",
         ),
         "latent_dim": check.AUTOENCODER["latent_dim"],
-        "threshold": (
-            check.either(check.nothing, check.number(-float("inf"), open_left=True)),
-            "None or a number",
-        ),
+        "threshold": THRESHOLD,
         "min_interactions": (check.whole(1), "a whole number from 1 on"),
         "validation_fraction": check.AUTOENCODER["validation_fraction"],
         "random_state": check.AUTOENCODER["random_state"],
@@ -115,7 +110,7 @@ class Recommender(Task):
     )
     USAGE: ClassVar = {
         "python": ["model.recommend(users, k=10)", "model.recommend({'new user': [item, other_item]})"],
-        "console": ["recommend {path} --user USER", "recommend {path} --history items.txt"],
+        "console": ["isthmus recommend path/to/this/folder --user USER"],
     }
 
     def __init__(
@@ -172,8 +167,8 @@ class Recommender(Task):
                 f"model={self.model!r} predicts values, but {found.origin} has none. Give them in a third column, or "
                 "take a model that ranks, such as 'edlae'."
             )
-        taken = found.matrix if values else self._counted(found)
-        taken, found = _without_items_of_nobody(taken, found)
+        taken = found.matrix if values else counted(found, self.threshold)
+        taken, found = without_items_of_nobody(taken, found)
         learnt = np.flatnonzero(np.diff(taken.indptr) >= min(self.min_interactions, taken.shape[1]))
         if len(learnt) < 2 or taken.shape[1] < 2:
             raise DataError(
@@ -183,7 +178,7 @@ class Recommender(Task):
         seed = self._seed()
         settings = Settings(seed, self.device, int(self.verbose), self.latent_dim)
         if validation is not None:
-            rows, everyone, holdout = taken[learnt], None, self._holdout(validation, found, seed)
+            rows, everyone, holdout = taken[learnt], None, as_holdout(validation, found, self.threshold, seed)
         else:
             left, holdout = hold_out(taken, learnt, self.validation_fraction, seed)
             rows, everyone = taken[left], taken[learnt]
@@ -196,54 +191,6 @@ class Recommender(Task):
         self.model_ = fitted.model
         self.users_, self.items_ = fitted.known.users, fitted.known.items
         self.kind_, self.n_rows_ = KIND, fitted.n_users
-
-    def _counted(self, found: Interactions) -> Csr:
-        """Keep what counts as taken, with its values."""
-        if self.threshold is None:
-            return found.matrix
-        kept = found.matrix.data >= self.threshold
-        if not kept.any():
-            raise DataError(
-                f"No value in {found.origin} reaches threshold={self.threshold}; the largest is "
-                f"{found.matrix.data.max():g}."
-            )
-        return with_entries(found.matrix, kept)
-
-    def _holdout(self, given: Any, known: Interactions, seed: int) -> Holdout:
-        """Take users that nothing is learnt from, with what they are to be judged by."""
-        if isinstance(given, Split):
-            given = given.test
-        if isinstance(given, Holdout):
-            if given.history.shape[1] != len(known.items):
-                raise DataError(
-                    f"The users held out have {given.history.shape[1]:,} items, but {len(known.items):,} were fitted "
-                    "on. Fit on the training part of the same split."
-                )
-            holdout = given
-        else:
-            other, unknown = as_interactions(given).on_items(known.items)
-            if len(unknown):
-                warnings.warn(
-                    f"{len(unknown):,} items of {other.origin} were not fitted on ({listed(unknown.tolist())}): they "
-                    "are left out.",
-                    stacklevel=3,
-                )
-            both = int((positions(other.users, known.users) >= 0).sum())
-            if both:
-                warnings.warn(
-                    f"{both:,} of the {len(other.users):,} users of {other.origin} were fitted on: figures of such "
-                    "users are too good. Hold users out before the fit, by isthmus.tasks.split_users.",
-                    stacklevel=3,
-                )
-            matrix = other.matrix if self.threshold is None else self._counted(other)
-            holdout = fold_in(matrix, check_random_state(seed))
-        holdout = with_targets(holdout)
-        if not holdout.targets.nnz:
-            raise DataError(
-                "No user to judge by has five interactions with items that were fitted on, of which a fifth could be "
-                "hidden. Give longer histories."
-            )
-        return holdout
 
     # --- Verbs
 
@@ -281,7 +228,7 @@ class Recommender(Task):
         """
         check_is_fitted(self)
         _check_k(k)
-        columns = self._columns(items, exclude)
+        columns = choice(items, exclude, self.items_)
         asked = self._asked(users)
         return self._ranked("user", asked.users, "item", self._fitted.best(asked, k, filter_seen, columns))
 
@@ -323,7 +270,7 @@ class Recommender(Task):
         """
         check_is_fitted(self)
         _check_k(k)
-        at = self._places(items, "items")
+        at = places(items, self.items_, "items")
         return self._ranked("item", self.items_[at], "similar", self._fitted.similar(at, k))
 
     def transform(self, users: Any = None) -> np.ndarray:
@@ -357,7 +304,7 @@ class Recommender(Task):
         history = self._fitted.history(asked)
         if history.shape[0] != 1:
             raise DataError(f"explain takes one user, but {history.shape[0]:,} were given.")
-        place = int(self._places(item, "item")[0])
+        place = int(places(item, self.items_, "item")[0])
         told = self.model_.contributions(history, place) if history.nnz else np.empty(0, np.float32)
         order = np.argsort(-told, kind="stable")
         share = told[order] / max(float(np.abs(told).sum()), 1e-12)
@@ -388,33 +335,12 @@ class Recommender(Task):
         check_is_fitted(self)
         if k is not None:
             _check_k(k)
-        return self._fitted.judge(self._holdout(X, self._fitted.known, self._seed()), k)
+        return self._fitted.judge(as_holdout(X, self._fitted.known, self._fitted.threshold, self._seed()), k)
 
     # --- Parts of the verbs
 
     def _asked(self, users: Any) -> Histories:
         return as_histories(users, self._fitted.known, self.model_.values, self._fitted.threshold)
-
-    def _columns(self, items: Any, exclude: Any) -> np.ndarray | None:
-        """Items to choose from; None: all of them."""
-        if items is None and exclude is None:
-            return None
-        wanted = np.arange(len(self.items_)) if items is None else np.unique(self._places(items, "items"))
-        left = wanted if exclude is None else np.setdiff1d(wanted, self._places(exclude, "exclude"))
-        if not len(left):
-            raise DataError("There is no item left to recommend: items= and exclude= leave none.")
-        return left
-
-    def _places(self, items: Any, name: str) -> np.ndarray:
-        asked = as_ids([items] if isinstance(items, (str, int, np.integer)) else items, f"{name}=")
-        at = positions(asked, self.items_)
-        if (at < 0).any():
-            unknown = asked[at < 0]
-            raise DataError(
-                f"{len(unknown):,} of {name}= were not fitted on, such as {shorten(unknown[0])}; known are "
-                f"{len(self.items_):,}, such as {shorten(self.items_[0])}."
-            )
-        return at
 
     def _ranked(self, of: str, names: np.ndarray, what: str, best: tuple[np.ndarray, np.ndarray]) -> Any:
         """Give rankings as a frame, a line for each item."""
@@ -445,21 +371,14 @@ class Recommender(Task):
     def _restore(self, learnt: Learnt) -> None:
         self.chosen_ = learnt.values["chosen"]
         self._take(Fitted.restored(learnt.values["fitted"], learnt.arrays, learnt.autoencoders))
-        if any(learnt.values["own"]):
-            parts = [self.model] if len(learnt.values["own"]) == 1 else list(self.model)
-            of_deep = iter(self.model_.autoencoders().values())
-            parts = [clone(next(of_deep)) if own else part for part, own in zip(parts, learnt.values["own"], strict=True)]
-            self.model = parts[0] if len(parts) == 1 else tuple(parts)
+        own = learnt.values["own"]
+        if any(own):
+            given = iter(self.model_.autoencoders().values())
+            parts = list(self.model) if len(own) == 2 else [self.model]
+            parts = [clone(next(given)) if mine else part for mine, part in zip(own, parts, strict=True)]
+            self.model = tuple(parts) if len(own) == 2 else parts[0]
 
 
 def _check_k(k: Any) -> None:
     if not check.whole(1)(k):
         raise ParameterError(f"k={k!r} cannot be used; expected a whole number from 1 on.")
-
-
-def _without_items_of_nobody(taken: Csr, found: Interactions) -> tuple[Csr, Interactions]:
-    """Leave out items that nobody took: a score of them would mean nothing."""
-    kept = np.flatnonzero(np.bincount(taken.indices, minlength=taken.shape[1]))
-    if len(kept) == taken.shape[1]:
-        return taken, replace(found, times=None)
-    return taken[:, kept], replace(found, matrix=found.matrix[:, kept], items=found.items[kept], times=None)

@@ -6,25 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from isthmus.autoencoder import Autoencoder
-from isthmus.data.interactions import with_entries
 from isthmus.data.raw import Csr
 from isthmus.exceptions import ModelFileError
 from isthmus.tasks.recommending_parts.base import Holdout, Model, Settings
 from isthmus.tasks.recommending_parts.blend import Blend
-from isthmus.tasks.recommending_parts.judging import as_given_to, chosen_by, ones, with_targets
+from isthmus.tasks.recommending_parts.judging import as_given_to, chosen_by, ones
 from isthmus.tasks.recommending_parts.models import MODELS, make_model
 from isthmus.tasks.recommending_parts.popularity import Popularity
-from isthmus.tasks.recommending_parts.splitting import SHORTEST, fold_in
 
 AUTO = "auto"
 #: What "auto" compares, up to so many items and above: the matrix of a closed form grows as their square.
 CLOSED, MANY, DEEP = "edlae", "elsa", "deep"
 MOST_ITEMS = 20_000
-#: Users held out at most: more would make the choice no surer, and take long.
-MOST_HELD = 10_000
 
 
 def candidates(model: Any, n_items: int) -> list[Model]:
@@ -36,7 +31,8 @@ def candidates(model: Any, n_items: int) -> list[Model]:
     n_items : int
     """
     if isinstance(model, (tuple, list)):
-        return [Blend(*(_one(part) for part in model))]
+        first, second = model
+        return [Blend(_one(first), _one(second))]
     if isinstance(model, str) and model.strip().lower() == AUTO:
         words = [CLOSED if n_items <= MOST_ITEMS else MANY, DEEP]
         return [make_model(word) for word in words if word in MODELS]
@@ -48,38 +44,6 @@ def _one(model: Any) -> Model:
         deep: Any = MODELS[DEEP]
         return deep(autoencoder=model)
     return make_model(model)
-
-
-def hold_out(taken: Csr, learnt: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, Holdout | None]:
-    """Hold a share of the users out, with at least five items each.
-
-    Parameters
-    ----------
-    taken : csr_matrix of shape (n, n_items)
-        What counts as taken; values are kept.
-    learnt : int ndarray
-        Users to learn from.
-    fraction : float
-    seed : int
-
-    Returns
-    -------
-    ndarray
-        Users that are left to learn from.
-    Holdout or None
-        None where no user has five items, or too few are left.
-    """
-    generator = check_random_state(seed)
-    eligible = learnt[np.diff(taken.indptr)[learnt] >= SHORTEST]
-    n = min(MOST_HELD, len(eligible), round(fraction * len(learnt)))
-    if n == 0 or len(learnt) - n < 2:
-        return learnt, None
-    held = generator.permutation(eligible)[:n]
-    left = np.setdiff1d(learnt, held)
-    there = np.bincount(taken[left].indices, minlength=taken.shape[1]) > 0
-    shown = taken[held]
-    holdout = with_targets(fold_in(with_entries(shown, there[shown.indices]), generator))
-    return (left, holdout) if holdout.targets.nnz else (learnt, None)
 
 
 def fit_best(
@@ -109,7 +73,6 @@ def fit_best(
         What was chosen, and on which figures.
     """
     values = compared[0].values
-    about: dict[str, Any] = {}
     if holdout is None:
         best = compared[0].fit(rows if values else ones(rows), None, settings)
         return best, {"model": best.name, **_plain(best.chosen)}
@@ -120,14 +83,16 @@ def fit_best(
     best = compared[int(np.argmax(figures))]
     name = "NDCG@100" if not values else "RMSE"
     shown = figures if not values else [float(np.sqrt(-figure)) for figure in figures]
-    about = {f"{name} of {model.name}": figure for model, figure in zip(compared, shown, strict=True)}
+    about: dict[str, Any] = {f"{name} of {model.name}": figure for model, figure in zip(compared, shown, strict=True)}
     if not values:
         about["NDCG@100 of popularity"] = chosen_by(Popularity().fit(ones(rows), None, settings), holdout)
     about["users held out"] = int(holdout.history.shape[0])
     chosen = {"model": best.name, **_plain(best.chosen), **about}
     # A network would have to be trained once more, and would have nobody to say when to stop.
-    again = everyone is not None and not best.autoencoders()
-    if again and everyone is not None:
+    if everyone is None:
+        return best, chosen
+    again = not best.autoencoders()
+    if again:
         best = best.settled().fit(everyone if values else ones(everyone), None, settings)
     return best, chosen | {"fitted to those held out as well": again}
 

@@ -64,7 +64,7 @@ def as_histories(asked: Any, known: Interactions, values: bool, threshold: float
     if asked is None:
         return Histories(known.users, known.matrix)
     if isinstance(asked, Interactions) or sparse.issparse(asked) or as_frame(asked, "the frame given") is not None:
-        return _of_interactions(asked, known, values)
+        return _of_interactions(asked, known, values, threshold)
     if isinstance(asked, Mapping):
         if not asked:
             raise DataError("No user is asked for: the mapping of users to histories is empty.")
@@ -82,6 +82,39 @@ def as_histories(asked: Any, known: Interactions, values: bool, threshold: float
     return _of_names(as_ids(entries, "the list of users"), known)
 
 
+def places(items: Any, known: np.ndarray, name: str) -> np.ndarray:
+    """Give the positions of items that a person names; refuse what is not known.
+
+    Parameters
+    ----------
+    items : id or sequence of ids
+    known : ndarray
+        Names of all items.
+    name : str
+        Of the parameter, for messages.
+    """
+    asked = as_ids([items] if isinstance(items, (str, int, np.integer)) else items, f"{name}=")
+    at = positions(asked, known)
+    if (at < 0).any():
+        unknown = asked[at < 0]
+        raise DataError(
+            f"{len(unknown):,} of {name}= were not fitted on, such as {shorten(unknown[0])}; known are {len(known):,}, "
+            f"such as {shorten(known[0])}."
+        )
+    return at
+
+
+def choice(items: Any, exclude: Any, known: np.ndarray) -> np.ndarray | None:
+    """Give the positions of the items to choose from; None where it is all of them."""
+    if items is None and exclude is None:
+        return None
+    wanted = np.arange(len(known)) if items is None else np.unique(places(items, known, "items"))
+    left = wanted if exclude is None else np.setdiff1d(wanted, places(exclude, known, "exclude"))
+    if not len(left):
+        raise DataError("There is no item left to recommend: items= and exclude= leave none.")
+    return left
+
+
 def _of_names(names: np.ndarray, known: Interactions) -> Histories:
     at = positions(names, known.users)
     if (at < 0).any():
@@ -96,7 +129,7 @@ def _of_names(names: np.ndarray, known: Interactions) -> Histories:
     return Histories(names, with_entries(matrix, ~gone))
 
 
-def _of_interactions(asked: Any, known: Interactions, values: bool) -> Histories:
+def _of_interactions(asked: Any, known: Interactions, values: bool, threshold: float | None) -> Histories:
     if sparse.issparse(asked):
         if asked.shape[1] != len(known.items):
             raise DataError(
@@ -112,6 +145,8 @@ def _of_interactions(asked: Any, known: Interactions, values: bool) -> Histories
     if len(unknown):
         lost = len(found) - len(on)
         _tell_unknown(unknown.tolist(), lost, found.items, known.items)
+    if threshold is not None and not found.has_values:
+        on.matrix.data[:] = threshold  # what is named without a value counts
     return Histories(found.users, on.matrix)
 
 

@@ -81,7 +81,8 @@ def split_users(
 
     References
     ----------
-    D. Liang, R. G. Krishnan, M. D. Hoffman, T. Jebara, "Variational autoencoders for collaborative filtering", WWW 2018.
+    D. Liang, R. G. Krishnan, M. D. Hoffman, T. Jebara, "Variational autoencoders for collaborative filtering", WWW,
+    2018.
 
     Examples
     --------
@@ -138,9 +139,11 @@ def fold_in(matrix: Csr, generator: np.random.RandomState) -> Holdout:
     return Holdout(with_entries(matrix, ~wanted), with_entries(matrix, wanted))
 
 
+#: Values from which on an item counts as taken.
+THRESHOLD = (check.either(check.nothing, check.number(-float("inf"), open_left=True)), "None or a number")
 _SHARE = (check.number(0, 1), "a number from 0 to below 1")
 _PARAMETERS = {
-    "threshold": (check.either(check.nothing, check.number(-float("inf"), open_left=True)), "None or a number"),
+    "threshold": THRESHOLD,
     "min_interactions": (check.whole(1), "a whole number from 1 on"),
     "validation_fraction": _SHARE,
     "test_fraction": _SHARE,
