@@ -114,8 +114,9 @@ class Model(ABC):
         """Fitted autoencoders within; given back by `take_autoencoders` after `restore`."""
         return {}
 
-    def take_autoencoders(self, autoencoders: Mapping[str, Autoencoder]) -> None:  # noqa: B027 - most have none
+    def take_autoencoders(self, autoencoders: Mapping[str, Autoencoder]) -> None:
         """Take back what `autoencoders` gave."""
+        assert not autoencoders, f"{self.name} holds no autoencoders"
 
     @property
     def chosen(self) -> dict[str, Any]:

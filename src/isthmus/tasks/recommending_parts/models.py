@@ -9,6 +9,7 @@ from isthmus.parameters import check_parameters
 from isthmus.tasks.recommending_parts.base import Model
 from isthmus.tasks.recommending_parts.bias import Bias
 from isthmus.tasks.recommending_parts.closed import EASE, EDLAE, RDLAE
+from isthmus.tasks.recommending_parts.deep import Deep
 from isthmus.tasks.recommending_parts.knn import ItemKNN
 from isthmus.tasks.recommending_parts.popularity import Popularity
 from isthmus.words import nearest, read_arguments, split
@@ -23,6 +24,7 @@ MODELS: dict[str, type[Model]] = {
         EDLAE,
         RDLAE,
         Bias,
+        Deep,
     )
 }
 
