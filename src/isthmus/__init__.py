@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         VectorQuantised,
         Wasserstein,
     )
-    from isthmus.tasks import AnomalyDetector, Denoiser, Imputer, Retriever, Synthesizer
+    from isthmus.tasks import AnomalyDetector, Denoiser, Imputer, Recommender, Retriever, Synthesizer
     from isthmus.training.decoding import BeamSearch, Sampling
 
 #: Public names and where they are; imported at first use, so that `isthmus --help` does not wait for torch.
@@ -46,6 +46,7 @@ _PUBLIC = {
     "Neighbours": "isthmus.objectives",
     "Objective": "isthmus.objectives",
     "Ordered": "isthmus.objectives",
+    "Recommender": "isthmus.tasks",
     "Retriever": "isthmus.tasks",
     "Sampling": "isthmus.training.decoding",
     "Sparse": "isthmus.objectives",
@@ -73,6 +74,7 @@ __all__ = [
     "Neighbours",
     "Objective",
     "Ordered",
+    "Recommender",
     "Retriever",
     "Sampling",
     "Sparse",

@@ -7,6 +7,7 @@ import inspect
 from isthmus.exceptions import ParameterError
 from isthmus.parameters import check_parameters
 from isthmus.tasks.recommending_parts.base import Model
+from isthmus.tasks.recommending_parts.bias import Bias
 from isthmus.tasks.recommending_parts.closed import EASE, EDLAE, RDLAE
 from isthmus.tasks.recommending_parts.deep import Deep
 from isthmus.tasks.recommending_parts.knn import ItemKNN
@@ -22,6 +23,7 @@ MODELS: dict[str, type[Model]] = {
         EASE,
         EDLAE,
         RDLAE,
+        Bias,
         Deep,
     )
 }

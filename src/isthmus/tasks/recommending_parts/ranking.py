@@ -80,6 +80,57 @@ def recall(found: np.ndarray, targets: Csr) -> np.ndarray:
         return found.sum(1) / np.minimum(np.diff(targets.indptr), found.shape[1]).astype(float)
 
 
+def average_precision(found: np.ndarray, targets: Csr) -> np.ndarray:
+    """Mean precision at the hits, over as many targets as k can hold: float64 (m,); NaN where there is no target.
+
+    Its mean over users is MAP@k.
+
+    Parameters
+    ----------
+    found : bool ndarray of shape (m, k)
+        What `hits` gives.
+    targets : csr_matrix of shape (m, n_items)
+    """
+    precision = np.cumsum(found, axis=1) / np.arange(1, found.shape[1] + 1)
+    with np.errstate(invalid="ignore"):
+        return (precision * found).sum(1) / np.minimum(np.diff(targets.indptr), found.shape[1])
+
+
+def coverage(items: np.ndarray, n_items: int) -> float:
+    """Share of all items that any user is given.
+
+    Parameters
+    ----------
+    items : int64 ndarray of shape (m, k)
+        -1 where there is none.
+    n_items : int
+    """
+    return len(np.unique(items[items >= 0])) / n_items
+
+
+def novelty(items: np.ndarray, counts: np.ndarray, n_users: int) -> np.ndarray:
+    """Mean self-information of what each user is given, in bits: float64 (m,); NaN where that is nothing.
+
+    The self-information of an item is -log2 of the share of users who took it: of one that everybody knows, 0.
+
+    Parameters
+    ----------
+    items : int64 ndarray of shape (m, k)
+        -1 where there is none.
+    counts : ndarray of shape (n_items,)
+        Users of each item; one that nobody took is counted as if half a user had.
+    n_users : int
+
+    References
+    ----------
+    T. Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems", PNAS 107, 2010.
+    """
+    bits = -np.log2(np.maximum(counts, 0.5) / n_users)
+    there = items >= 0
+    with np.errstate(invalid="ignore"):
+        return np.where(there, bits[items], 0.0).sum(1) / there.sum(1)
+
+
 #: Values of scores of one block of users: 64 MB.
 BLOCK_VALUES = 2**24
 
