@@ -6,7 +6,9 @@ import inspect
 
 from isthmus.exceptions import ParameterError
 from isthmus.parameters import check_parameters
+from isthmus.tasks.recommending_parts.autorec import AutoRec
 from isthmus.tasks.recommending_parts.base import Model
+from isthmus.tasks.recommending_parts.bias import Bias
 from isthmus.tasks.recommending_parts.closed import EASE, EDLAE, RDLAE
 from isthmus.tasks.recommending_parts.deep import Deep
 from isthmus.tasks.recommending_parts.knn import ItemKNN
@@ -23,6 +25,8 @@ MODELS: dict[str, type[Model]] = {
         EDLAE,
         RDLAE,
         Deep,
+        Bias,
+        AutoRec,
     )
 }
 
