@@ -24,7 +24,6 @@ MODELS: dict[str, type[Model]] = {
         EASE,
         EDLAE,
         RDLAE,
-        Bias,
         Deep,
         Bias,
         AutoRec,
