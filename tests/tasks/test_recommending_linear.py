@@ -132,7 +132,7 @@ def test_auto_is_chosen_on_the_users_held_out():
     def figure(value):
         return mean_ndcg(EASE(l2=value).fit(X, None, SETTINGS).scores, aside.history, aside.targets)
 
-    assert figure(l2) >= max(figure(l2 / 2), figure(l2 * 2)) - 1e-5
+    assert figure(l2) >= max(figure(l2 / 2**0.5), figure(l2 * 2**0.5)) - 1e-5
     assert set(EDLAE().fit(X, aside, SETTINGS).chosen) == {"l2", "dropout"}
     assert EDLAE(l2=5.0, dropout=0.5).fit(X, aside, SETTINGS).chosen == {}
 
@@ -144,8 +144,8 @@ def test_climbing_finds_the_top_and_asks_once():
         asked.append(tuple(place.values()))
         return -abs(np.log2(place["l2"]) - 3) - abs(place["dropout"] - 0.5)
 
-    assert climb(figure, ["l2", "dropout"]) == {"l2": 8.0, "dropout": 0.5}
-    assert len(asked) == len(set(asked)) < 20
+    assert climb(figure, ["l2", "dropout"]) == {"l2": 8.0, "dropout": 0.5}  # 11 steps down, with a look around
+    assert len(asked) == len(set(asked)) < 25
 
 
 def test_items_that_nobody_took_are_no_trouble():

@@ -6,6 +6,7 @@ import inspect
 
 from isthmus.exceptions import ParameterError
 from isthmus.parameters import check_parameters
+from isthmus.tasks.recommending_parts.autorec import AutoRec
 from isthmus.tasks.recommending_parts.base import Model
 from isthmus.tasks.recommending_parts.bias import Bias
 from isthmus.tasks.recommending_parts.closed import EASE, EDLAE, RDLAE
@@ -23,8 +24,9 @@ MODELS: dict[str, type[Model]] = {
         EASE,
         EDLAE,
         RDLAE,
-        Bias,
         Deep,
+        Bias,
+        AutoRec,
     )
 }
 
