@@ -25,7 +25,7 @@ def raw_of_interactions(X: Any, like: Schema | None) -> Raw:
         if (at < 0).any():
             odd = given.items[at < 0]
             warnings.warn(
-                f"{given.origin}: {len(odd):,} of the items were not there in fit and are left out, such as {odd[0]!r}.",
+                f"{given.origin}: {len(odd):,} of the items were not there in fit: left out, such as {odd[0]!r}.",
                 stacklevel=2,
             )
         entries = given.matrix.tocoo()

@@ -17,6 +17,8 @@ from isthmus.tasks.recommending_parts.values import hold_out_values, predictions
 
 #: Penalties of a user's regression on items' codes that are tried.
 L2 = (1.0, 3.0, 10.0, 30.0, 100.0)
+#: Standard errors by which the weight is smaller than its estimate: of one, noise was let through on real data.
+ERRORS = 2.0
 #: Users up to which "auto" tries items' columns too: a network of these has weights for each user.
 MOST_USERS = 50_000
 
@@ -25,8 +27,8 @@ class AutoRec(Model):
     """Values predicted by biases and, as far as it helps, by an autoencoder of what these leave.
 
     Value = bias model + weight * residual told by the autoencoder. The weight is the least squares solution on values
-    that were held out, less one standard error (of sums by user) and within 0 and 1: where the autoencoder does not
-    help it is 0, and the model is the bias model.
+    that were held out, less two standard errors (of sums by user) and within 0 and 1: where it is not certain that the
+    autoencoder helps it is 0, and the model is the bias model.
 
     Parameters
     ----------
@@ -201,7 +203,7 @@ class AutoRec(Model):
 
 
 def _shrunk(told: np.ndarray, left: np.ndarray, targets: Csr) -> float:
-    """Regress what is left of values on what is told of it: the slope less one standard error, within 0 and 1."""
+    """Regress what is left of values on what is told of it: the slope less two standard errors, within 0 and 1."""
     squares = float(told @ told)
     if not squares:
         return 0.0
@@ -209,4 +211,4 @@ def _shrunk(told: np.ndarray, left: np.ndarray, targets: Csr) -> float:
     # The errors of one user are no independent ones.
     of_users = np.add.reduceat(np.append(told * (left - slope * told), 0.0), targets.indptr[:-1])
     of_users[np.diff(targets.indptr) == 0] = 0
-    return float(np.clip(slope - np.sqrt(np.square(of_users).sum()) / squares, 0, 1))
+    return float(np.clip(slope - ERRORS * np.sqrt(np.square(of_users).sum()) / squares, 0, 1))

@@ -11,8 +11,10 @@ from isthmus.tasks.recommending_parts.base import Model
 from isthmus.tasks.recommending_parts.bias import Bias
 from isthmus.tasks.recommending_parts.closed import EASE, EDLAE, RDLAE
 from isthmus.tasks.recommending_parts.deep import Deep
+from isthmus.tasks.recommending_parts.elsa import ELSA
 from isthmus.tasks.recommending_parts.knn import ItemKNN
 from isthmus.tasks.recommending_parts.popularity import Popularity
+from isthmus.tasks.recommending_parts.sparse_inverse import SparseInverse
 from isthmus.words import nearest, read_arguments, split
 
 #: All models by name.
@@ -27,6 +29,8 @@ MODELS: dict[str, type[Model]] = {
         Deep,
         Bias,
         AutoRec,
+        ELSA,
+        SparseInverse,
     )
 }
 
