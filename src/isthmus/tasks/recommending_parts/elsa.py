@@ -24,7 +24,7 @@ SAMPLE = 4096
 ROUND = 100
 PATIENCE = 5
 #: Values of scores of held-out users at one look, at most.
-LOOK = 2**28
+LOOK = 2**27
 #: Rows of A that are summed at once, so that no sum depends on the number of threads.
 CHUNK = 1024
 
@@ -182,7 +182,7 @@ class ELSA(Model):
     def _batch_size(self, interactions: Csr) -> int:
         """Users of one step: at least four steps an epoch."""
         n = interactions.shape[0]
-        return max(1, min(1024 if n < 200_000 else 4096, n // 4))
+        return max(1, min(1024 if interactions.shape[1] <= FULL else 4096, n // 4))
 
     def _batches(self, interactions: Csr, size: int, rng: np.random.Generator) -> Iterator[Csr]:
         """Users in random order, epoch by epoch; those without history are left out."""
