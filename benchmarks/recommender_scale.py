@@ -17,6 +17,7 @@ import time
 import numpy as np
 from scipy import sparse
 
+from isthmus.data.raw import Csr
 from isthmus.tasks.recommending_parts.base import Holdout, Model, Settings
 from isthmus.tasks.recommending_parts.models import make_model
 from isthmus.tasks.recommending_parts.popularity import Popularity
@@ -31,7 +32,7 @@ EXPONENT = 0.9
 SPREAD = 0.8
 
 
-def synthetic(users: int, items: int, mean: float, clusters: int = 500, seed: int = 0) -> sparse.csr_matrix:
+def synthetic(users: int, items: int, mean: float, clusters: int = 500, seed: int = 0) -> Csr:
     """Interactions of many users, float32 csr_matrix (users, items) with int32 indices, the same for the same seed."""
     rng = np.random.default_rng(seed)
     # Items of a cluster stand together, so that a draw within it is a draw from a stretch of one cumulated sum.
@@ -59,7 +60,7 @@ def synthetic(users: int, items: int, mean: float, clusters: int = 500, seed: in
     return sparse.csr_matrix((np.ones(len(columns), np.float32), columns, indptr), shape=(users, items))
 
 
-def folded(users: sparse.csr_matrix, seed: int) -> Holdout:
+def folded(users: Csr, seed: int) -> Holdout:
     """Hide a fifth of each history."""
     rng = np.random.default_rng(seed)
     rows = np.repeat(np.arange(users.shape[0]), np.diff(users.indptr))
