@@ -37,6 +37,10 @@ def test_a_fit_shows_its_figures_beside_popularity(shop, command, tmp_path):
     assert "i23" in page
     assert "http" not in page.replace("http-equiv", "")
     assert load(tmp_path / "m").threshold == 4
+    code, out, err = command("info", tmp_path / "m")
+    assert code == 0, err
+    assert "Recommender" in out
+    assert "users held out" in out
 
 
 def test_users_and_histories_are_given_items_of_their_sort(shop, command, tmp_path):

@@ -10,10 +10,11 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 
-from isthmus import Recommender, load
+from isthmus import Autoencoder, Recommender, load
 from isthmus.data import as_interactions
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.tasks import split_users
+from isthmus.tasks.recommending_parts import choosing
 
 GROUPS, ITEMS = 3, 30
 
@@ -171,6 +172,9 @@ def test_it_is_judged_on_other_users_beside_popularity():
     model = Recommender("edlae", random_state=0).fit(split.train, validation=split.validation)
     figures = model.evaluate(split)
     assert figures == model.evaluate(split.test)
+    by_split = Recommender("edlae", random_state=0).fit(split.train, validation=split)
+    assert by_split.chosen_ == model.chosen_, "of a split, users to choose by are those of validation"
+    assert model.evaluation_ == model.evaluate(split.validation)
     assert figures["NDCG@10"]["value"] > 2 * figures["NDCG@10"]["popularity"]
     assert figures["NDCG@10"]["error"] > 0
     assert set(model.evaluate(split, k=5)) == {"NDCG@5", "Recall@5", "MAP@5", "coverage@5", "novelty@5"}
@@ -322,10 +326,12 @@ def test_it_is_an_estimator_like_others():
         model.recommend("u000")
 
 
-def test_auto_says_what_it_compared():
+def test_auto_says_what_it_compared(monkeypatch):
+    monkeypatch.setattr(choosing, "DEEP", "knn")  # a network takes longer
     model = Recommender(random_state=0).fit(FRAME)
     figures = {name: value for name, value in model.chosen_.items() if name.startswith("NDCG@100 of")}
     best = max((name for name in figures if "popularity" not in name), key=lambda name: figures[name])
+    assert set(figures) == {"NDCG@100 of edlae", "NDCG@100 of knn", "NDCG@100 of popularity"}
     assert best == f"NDCG@100 of {model.chosen_['model']}"
 
 
@@ -349,3 +355,28 @@ def test_items_that_nobody_took_are_recommended_by_what_they_are_like(tmp_path):
     pd.testing.assert_frame_equal(load(tmp_path / "m").recommend(k=5), model.recommend(k=5))
     with pytest.raises(DataError, match="items: none of the 30"):
         Recommender("ease").fit(FRAME, items=about.assign(item=range(len(about))))
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_an_autoencoder_of_ones_own(tmp_path, pair):
+    own = Autoencoder(3, kind="ratings", max_epochs=3)
+    model = Recommender(("ease", own) if pair else own, threshold=3, random_state=0).fit(FRAME)
+    inner = next(iter(model.model_.autoencoders().values()))
+    assert inner.latent_dim_ == 3
+    assert not hasattr(own, "history_"), "a copy is fitted"
+    assert not model.chosen_["fitted to those held out as well"]
+    assert len(model.recommend({"new": ["i00", "i03"]}, k=3)) == 3
+    model.save(tmp_path / "m")
+    again = load(tmp_path / "m")
+    pd.testing.assert_frame_equal(again.recommend(k=3), model.recommend(k=3))
+    given = again.model[1] if pair else again.model
+    assert isinstance(given, Autoencoder)
+    assert given.latent_dim == 3
+    again.fit(FRAME)
+    assert again.n_rows_ > 0
+
+
+def test_a_model_of_values_keeps_its_autoencoder(tmp_path):
+    model = Recommender("autorec", random_state=0).fit(FRAME)
+    model.save(tmp_path / "m")
+    np.testing.assert_array_equal(load(tmp_path / "m").predict(FRAME), model.predict(FRAME))

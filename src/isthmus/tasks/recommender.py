@@ -23,7 +23,7 @@ from isthmus.tasks.recommending_parts.frames import as_frame
 from isthmus.tasks.recommending_parts.histories import Histories, as_histories, choice, places
 from isthmus.tasks.recommending_parts.holding_out import as_holdout, counted, hold_out, without_items_of_nobody
 from isthmus.tasks.recommending_parts.judging import Figures, Judge
-from isthmus.tasks.recommending_parts.splitting import THRESHOLD
+from isthmus.tasks.recommending_parts.splitting import THRESHOLD, Split
 
 KIND = "ratings"
 
@@ -146,9 +146,9 @@ class Recommender(Task):
         X : frame, path, list of tuples, scipy sparse matrix, or Interactions
             Users, items, and perhaps values and times, as `isthmus.data.as_interactions` takes them.
         y : ignored
-        validation : same as X, or Holdout, optional
-            Interactions of other users, to choose by: a fifth of each history is hidden. All users of X are then learnt
-            from. By default a share of these is held out.
+        validation : same as X, Split or Holdout, optional
+            Interactions of other users, to choose by (of a split its validation users): a fifth of each history is
+            hidden, and all users of X are learnt from. By default a share of these is held out.
         items : frame, optional
             What is known of items, a row each: ids in a column named like it, such as "item" (else the first), and
             columns of numbers, of categories, or of lists joined by "|". Those that nobody took are recommended too,
@@ -186,7 +186,8 @@ class Recommender(Task):
         seed = self._seed()
         settings = Settings(seed, self.device, int(self.verbose), self.latent_dim)
         if validation is not None:
-            rows, everyone, holdout = taken[learnt], None, as_holdout(validation, found, self.threshold, seed)
+            given = validation.validation if isinstance(validation, Split) else validation
+            rows, everyone, holdout = taken[learnt], None, as_holdout(given, found, self.threshold, seed)
         else:
             left, holdout = hold_out(taken, learnt, self.validation_fraction, seed)
             rows, everyone = taken[left], taken[learnt]

@@ -24,7 +24,7 @@ SAMPLE = 4096
 ROUND = 100
 PATIENCE = 5
 #: Values of scores of held-out users at one look, at most.
-LOOK = 2**28
+LOOK = 2**27
 #: Rows of A that are summed at once, so that no sum depends on the number of threads.
 CHUNK = 1024
 
@@ -182,7 +182,7 @@ class ELSA(Model):
     def _batch_size(self, interactions: Csr) -> int:
         """Users of one step: at least four steps an epoch."""
         n = interactions.shape[0]
-        return max(1, min(1024 if n < 200_000 else 4096, n // 4))
+        return max(1, min(1024 if interactions.shape[1] <= FULL else 4096, n // 4))
 
     def _batches(self, interactions: Csr, size: int, rng: np.random.Generator) -> Iterator[Csr]:
         """Users in random order, epoch by epoch; those without history are left out."""
@@ -199,7 +199,10 @@ class ELSA(Model):
 
     def scores(self, history: Csr) -> np.ndarray:
         """Score all items for each history."""
-        out = self.codes(history) @ self.items_.T
+        return self._score(history, np.empty((history.shape[0], len(self.items_)), np.float32))
+
+    def _score(self, history: Csr, out: np.ndarray) -> np.ndarray:
+        np.matmul(self.codes(history), self.items_.T, out=out)
         rows = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
         out[rows, history.indices] -= history.data
         return out
@@ -207,10 +210,14 @@ class ELSA(Model):
     def top(self, history: Csr, k: int, hidden: Csr | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Best k items of each history; scores of some users at a time, never of all."""
         step = max(1, BLOCK_VALUES // len(self.items_))
+        # One block of memory for all: fresh pages for each would cost as much as the product.
+        room = np.empty((min(step, history.shape[0]), len(self.items_)), np.float32)
         found = []
         for start in range(0, max(1, history.shape[0]), step):
             rows = slice(start, start + step)
-            found.append(top_k(self.scores(history[rows]), k, None if hidden is None else hidden[rows]))
+            shown = history[rows]
+            scores = self._score(shown, room[: shown.shape[0]])
+            found.append(top_k(scores, k, None if hidden is None else hidden[rows]))
         items, scores = zip(*found, strict=True)
         return np.concatenate(items), np.concatenate(scores)
 

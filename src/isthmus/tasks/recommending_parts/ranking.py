@@ -9,8 +9,8 @@ import torch
 
 from isthmus.data.raw import Csr
 
-#: Values of scores of one block of users: 64 MB.
-BLOCK_VALUES = 2**24
+#: Values of scores of one block of users: 128 MB.
+BLOCK_VALUES = 2**25
 #: Items of which the largest score is found first.
 GROUP = 64
 
