@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from isthmus.networks import each_of
 from isthmus.objectives import Collaborative, Denoising, FoldIn
 from isthmus.parameters import AUTO, either, number, whole, word
 from isthmus.tasks.recommending_parts.base import Holdout, Model, Settings
+from isthmus.tasks.recommending_parts.products import LargestProducts, largest_products
 
 #: Users for whom the weights decay at a rate of 1; at one in proportion to fewer of more, down to the least.
 DECAY, LEAST_DECAY = 4000, 0.01
@@ -110,6 +111,8 @@ class Deep(Model):
         self.epochs = epochs
         self.members = members
         self.autoencoder = autoencoder
+        #: What finds the largest scores of very many items, if anything, made when first asked for.
+        self._largest: tuple[LargestProducts | None] | None = None
 
     def fit(self, interactions: Csr, holdout: Holdout | None, settings: Settings) -> Self:
         """Train on users; the best epoch is that of the least loss on the users held out.
@@ -123,7 +126,7 @@ class Deep(Model):
         held = None if holdout is None else self._raw(holdout.history + holdout.targets)
         if held is None:
             unfitted.set_params(validation_fraction=0.0)
-        self.autoencoder_ = unfitted.fit(self._raw(interactions), validation=held)
+        self.autoencoder_, self._largest = unfitted.fit(self._raw(interactions), validation=held), None
         return self
 
     def _made(self, n_users: int, settings: Settings) -> Any:
@@ -163,6 +166,21 @@ class Deep(Model):
                 mean = outputs[0] if len(outputs) == 1 else torch.stack([o.log_softmax(1) for o in outputs]).mean(0)
                 blocks.append(mean.float().cpu().numpy())
         return np.concatenate(blocks)
+
+    def top(self, history: Csr, k: int, hidden: Csr | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Best k items of each history; of very many items without the scores of all."""
+        networks = each_of(self.autoencoder_.network_)
+        if self._largest is None:
+            last: Any = cast(Any, networks[0].decoder).last
+            vectors = torch.cat([last.weight, last.bias[:, None]], 1).detach().float().cpu().numpy()
+            self._largest = (largest_products(vectors) if len(networks) == 1 else None,)
+        if self._largest[0] is None:
+            return super().top(history, k, hidden)
+        body: Any = cast(Any, networks[0].decoder).body
+        with torch.inference_mode():
+            codes = torch.as_tensor(self.codes(history), device=next(networks[0].parameters()).device)
+            users = torch.nn.functional.pad(body(codes).float(), (0, 1), value=1.0).cpu().numpy()
+        return self._largest[0](users, k, hidden)
 
     def codes(self, history: Csr) -> np.ndarray:
         return self.autoencoder_.transform(self._raw(history)).astype(np.float32)
@@ -204,4 +222,4 @@ class Deep(Model):
         return {"deep": self.autoencoder_}
 
     def take_autoencoders(self, autoencoders: Mapping[str, Autoencoder]) -> None:
-        self.autoencoder_ = autoencoders["deep"]
+        self.autoencoder_, self._largest = autoencoders["deep"], None

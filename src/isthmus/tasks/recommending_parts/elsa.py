@@ -14,6 +14,7 @@ from torch.nn import functional
 from isthmus.data.raw import Csr
 from isthmus.parameters import AUTO, Check, either, number, whole, word
 from isthmus.tasks.recommending_parts.base import Holdout, Model, Settings
+from isthmus.tasks.recommending_parts.products import LargestProducts, largest_products
 from isthmus.tasks.recommending_parts.ranking import BLOCK_VALUES, mean_ndcg, top_k
 from isthmus.training.threads import threads_for
 
@@ -125,6 +126,8 @@ class ELSA(Model):
         self.loss = loss
         self.max_epochs = max_epochs
         self.learning_rate = learning_rate
+        #: The items' codes, and what finds their largest products, made when first asked for.
+        self._largest: tuple[np.ndarray, LargestProducts | None] | None = None
 
     def fit(self, interactions: Csr, holdout: Holdout | None, settings: Settings) -> Self:
         """Learn the codes of items; the best of all looks at the users held out is kept."""
@@ -209,6 +212,12 @@ class ELSA(Model):
 
     def top(self, history: Csr, k: int, hidden: Csr | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Best k items of each history; scores of some users at a time, never of all."""
+        if self._largest is None or self._largest[0] is not self.items_:
+            self._largest = self.items_, largest_products(self.items_)
+        fast = self._largest[1]
+        # What a user took counts less by its value, but then it is not to be given.
+        if fast is not None and hidden is not None and history.multiply(hidden != 0).nnz == history.nnz:
+            return fast(self.codes(history), k, hidden)
         step = max(1, BLOCK_VALUES // len(self.items_))
         # One block of memory for all: fresh pages for each would cost as much as the product.
         room = np.empty((min(step, history.shape[0]), len(self.items_)), np.float32)
