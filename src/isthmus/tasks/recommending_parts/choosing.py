@@ -17,7 +17,7 @@ from isthmus.tasks.recommending_parts.models import MODELS, make_model
 
 AUTO = "auto"
 #: What "auto" compares, up to so many items and above: the matrix of a closed form grows as their square.
-CLOSED, MANY, DEEP = "edlae", "elsa", "deep"
+CLOSED, MANY, DEEP = "rdlae", "elsa", "deep"
 MOST_ITEMS = 20_000
 
 

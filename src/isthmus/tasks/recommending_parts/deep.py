@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from scipy import sparse
 from sklearn.base import clone
 
 from isthmus.autoencoder import Autoencoder
@@ -167,12 +168,17 @@ class Deep(Model):
         return self.autoencoder_.transform(self._raw(history)).astype(np.float32)
 
     def similar(self, items: np.ndarray) -> np.ndarray:
-        """Cosine of the items' vectors in the last layer of the decoder, a mean over members."""
-        found = np.zeros((len(items), self.autoencoder_.n_features_in_), np.float32)
+        """Cosine of the items' vectors: the code of who took that item alone, beside its vector in the decoder."""
+        n_items = self.autoencoder_.n_features_in_
+        found = np.zeros((len(items), n_items), np.float32)
+        alone = self._raw(sparse.identity(n_items, dtype=np.float32, format="csr"))
         networks = each_of(self.autoencoder_.network_)
-        for network in networks:
+        for network, codes in zip(networks, self.autoencoder_._inference.member_codes(alone), strict=True):
             decoder: Any = network.decoder
-            vectors = torch.nn.functional.normalize(decoder.last.weight.detach().float(), dim=1).cpu()
+            codes = torch.from_numpy(codes).float()
+            # About their mean, which says what all items have, and at one size, so that both have a say.
+            parts = [part - part.mean(0) for part in (codes, decoder.last.weight.detach().float().cpu())]
+            vectors = torch.nn.functional.normalize(torch.cat([part / part.norm() for part in parts], 1), dim=1)
             found += (vectors[torch.as_tensor(items)] @ vectors.T).numpy()
         return found / len(networks)
 
