@@ -171,7 +171,7 @@ class Deep(Model):
         """Cosine of the items' vectors: the code of who took that item alone, beside its vector in the decoder."""
         n_items = self.autoencoder_.n_features_in_
         found = np.zeros((len(items), n_items), np.float32)
-        alone = self._raw(sparse.identity(n_items, dtype=np.float32, format="csr"))
+        alone = self._raw(sparse.csr_matrix(sparse.identity(n_items), dtype=np.float32))
         networks = each_of(self.autoencoder_.network_)
         for network, codes in zip(networks, self.autoencoder_._inference.member_codes(alone), strict=True):
             decoder: Any = network.decoder
