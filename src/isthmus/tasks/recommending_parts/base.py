@@ -13,7 +13,7 @@ from scipy import sparse
 from isthmus.autoencoder import Autoencoder
 from isthmus.data.raw import Csr
 from isthmus.parameters import Check
-from isthmus.tasks.recommending_parts.ranking import top_k
+from isthmus.tasks.recommending_parts.ranking import blocks, top_k
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,8 @@ class Model(ABC):
     def top(self, history: Csr, k: int, hidden: Csr | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Best k items of each history, and their scores: ndarrays of shape (m, k), -1 and -inf where there is none.
 
+        Users are scored in blocks; as many may be asked for as there are.
+
         Parameters
         ----------
         history : csr_matrix of shape (m, n_items)
@@ -90,7 +92,10 @@ class Model(ABC):
         hidden : csr_matrix of shape (m, n_items), optional
             Items that are not to be given.
         """
-        return top_k(self.scores(history), k, hidden)
+        found = [
+            top_k(self.scores(history[span]), k, None if hidden is None else hidden[span]) for span in blocks(history)
+        ]
+        return np.concatenate([items for items, _ in found]), np.concatenate([scores for _, scores in found])
 
     def contributions(self, history: Csr, item: int) -> np.ndarray:
         """How much the score of an item falls without each entry of one history (1, n_items): float32 (entries,)."""

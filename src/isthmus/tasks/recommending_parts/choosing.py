@@ -33,8 +33,7 @@ def candidates(model: Any, n_items: int) -> list[Model]:
         first, second = model
         return [Blend(_one(first), _one(second))]
     if isinstance(model, str) and model.strip().lower() == AUTO:
-        words = [CLOSED if n_items <= MOST_ITEMS else MANY, DEEP]
-        return [make_model(word) for word in words if word in MODELS]
+        return [make_model(word) for word in (CLOSED if n_items <= MOST_ITEMS else MANY, DEEP)]
     return [_one(model)]
 
 

@@ -17,9 +17,9 @@ from isthmus.tasks.recommending_parts.bias import Bias
 from isthmus.tasks.recommending_parts.choosing import described, rebuilt
 from isthmus.tasks.recommending_parts.cold_items import ItemFeatures
 from isthmus.tasks.recommending_parts.histories import Histories
-from isthmus.tasks.recommending_parts.judging import Judge, blocks, ones
+from isthmus.tasks.recommending_parts.judging import Judge, ones
 from isthmus.tasks.recommending_parts.popularity import Popularity
-from isthmus.tasks.recommending_parts.ranking import top_k
+from isthmus.tasks.recommending_parts.ranking import blocks, top_k
 from isthmus.tasks.retrieval_parts.naming import as_numbers, from_numbers
 
 #: Users on whose scores it is learnt what features of items say.
@@ -100,9 +100,14 @@ class Fitted:
         """
         history = self.history(asked)
         items, scores = np.full((len(asked.users), k), -1), np.full((len(asked.users), k), -np.inf, np.float32)
-        for span in self._blocks(asked):
+        plain = columns is None and self.features is None
+        # A model cuts blocks of its own, and knows best how.
+        for span in [slice(0, len(items))] if plain else blocks(history):
             block, hidden = history[span], asked.matrix[span] if filter_seen else None
-            items[span], scores[span] = self._top(block, k, hidden, columns)
+            if plain:
+                items[span], scores[span] = self.model.top(block, k, hidden)
+            else:
+                items[span], scores[span] = _best_of(self.scores(block), k, hidden, columns)
             cold = np.flatnonzero(np.diff(block.indptr) == 0)
             if len(cold):
                 of_cold = None if hidden is None else hidden[cold]
@@ -110,16 +115,11 @@ class Fitted:
                 items[span.start + cold], scores[span.start + cold] = found
         return items, scores
 
-    def _top(
-        self, history: Csr, k: int, hidden: Csr | None, columns: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        if columns is None and self.features is None:
-            return self.model.top(history, k, hidden)
-        return _best_of(self.scores(history), k, hidden, columns)
-
     def _popular(
         self, history: Csr, k: int, hidden: Csr | None, columns: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
+        if columns is None and self.features is None:
+            return self.beside.popularity.top(history, k, hidden)
         scores = self.beside.popularity.scores(history)
         none = np.zeros((len(scores), len(self.items) - scores.shape[1]), np.float32)
         return _best_of(np.hstack([scores, none]), k, hidden, columns)
@@ -138,7 +138,7 @@ class Fitted:
         history = self.history(asked)
         out = np.full(len(at), np.nan, np.float32)
         order = np.argsort(of_pair, kind="stable")
-        for span in self._blocks(asked):
+        for span in blocks(history):
             block = history[span]
             scores = self.scores(block)
             cold = np.flatnonzero(np.diff(block.indptr) == 0)
@@ -157,23 +157,17 @@ class Fitted:
     def similar(self, at: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Best k others of each item, and how like it they are: as `best`."""
         found = []
-        for span in blocks(len(at), len(self.known.items)):
-            some = at[span]
-            itself = sparse.csr_matrix(
-                (np.ones(len(some), np.float32), some, np.arange(len(some) + 1)),
-                shape=(len(some), len(self.beside.counts)),
-            )
-            found.append(top_k(np.array(self.model.similar(some), np.float32), k, itself))
+        shape = len(at), len(self.known.items)
+        themselves: Csr = sparse.csr_matrix((np.ones(len(at), np.float32), at, np.arange(len(at) + 1)), shape=shape)
+        for span in blocks(themselves):
+            found.append(top_k(np.array(self.model.similar(at[span]), np.float32), k, themselves[span]))
         return np.concatenate([items for items, _ in found]), np.concatenate([scores for _, scores in found])
 
     def codes(self, asked: Histories) -> np.ndarray:
         """Codes of users: float32 ndarray of shape (m, d)."""
         history = self.history(asked)
-        found = [self.model.codes(history[span]) for span in self._blocks(asked)]
+        found = [self.model.codes(history[span]) for span in blocks(history)]
         return np.concatenate(found).astype(np.float32, copy=False)
-
-    def _blocks(self, asked: Histories) -> list[slice]:
-        return blocks(len(asked.users), len(self.known.items))
 
     # --- To a folder and back
 

@@ -20,16 +20,8 @@ from isthmus.tasks.recommending_parts.values import predictions
 USUAL = {"NDCG": (10, 100), "Recall": (20, 50), "MAP": (10,), "coverage": (10,), "novelty": (10,)}
 #: What hyperparameters and models are chosen by.
 CHOSEN_BY = 100
-#: Scores of a block of users.
-BLOCK = 1 << 24
 #: A figure: its value, its standard error over users, and the same of the baseline.
 Figures = dict[str, dict[str, float | None]]
-
-
-def blocks(n: int, n_items: int) -> list[slice]:
-    """Cut n users into blocks whose scores fit in little memory."""
-    rows = max(1, min(4096, BLOCK // max(1, n_items)))
-    return [slice(start, min(start + rows, n)) for start in range(0, n, rows)]
 
 
 def ones(matrix: Csr) -> Csr:
@@ -44,9 +36,7 @@ def as_given_to(model: Model, holdout: Holdout) -> Holdout:
 
 def found_by(model: Model, holdout: Holdout, k: int) -> np.ndarray:
     """Best k items of each user, without those shown: int64 ndarray of shape (m, k)."""
-    spans = blocks(holdout.history.shape[0], holdout.history.shape[1])
-    found = [model.top(holdout.history[span], k, holdout.history[span])[0] for span in spans]
-    return np.concatenate(found) if found else np.empty((0, k), np.int64)
+    return model.top(holdout.history, k, holdout.history)[0]
 
 
 def with_targets(holdout: Holdout) -> Holdout:

@@ -15,6 +15,13 @@ BLOCK_VALUES = 2**25
 GROUP = 64
 
 
+def blocks(history: Csr) -> list[slice]:
+    """Cut users into blocks whose scores take little memory; one of none where there are no users."""
+    m, n_items = history.shape
+    step = max(1, BLOCK_VALUES // max(1, n_items))
+    return [slice(start, min(start + step, m)) for start in range(0, max(1, m), step)]
+
+
 def top_k(scores: np.ndarray, k: int, hidden: Csr | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Find the k best items of each row of scores.
 
