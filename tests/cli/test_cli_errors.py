@@ -124,7 +124,7 @@ def test_a_column_that_is_not_there(fit_refused, made):
         ("dropout=1.5", ["--dropout", "1.5"]),
         ("learning_rate=-1", ["--learning-rate", "-1"]),
         ("linear_path='perhaps'", ["--linear-path", "perhaps"]),
-        ("kind='ratings' is not available yet", ["--kind", "ratings"]),
+        ("`isthmus recommend` fits a recommender", ["--kind", "ratings"]),
         ("device='tpu'", ["--device", "tpu"]),
         ("--test-fraction", ["--test-fraction", "0.95"]),
         ("--random-state", ["--random-state", "-1"]),

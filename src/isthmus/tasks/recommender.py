@@ -34,10 +34,11 @@ class Recommender(Task):
     Parameters
     ----------
     model : str, Autoencoder, or a pair of these, default="auto"
-        "auto": on users held out, the better of a linear autoencoder in closed form ("rdlae"; above 20,000 items
-        "elsa") and the deep one. A word, perhaps with parameters: "popularity", "knn", "ease(l2=300)", "edlae",
-        "elsa(dim=64)", "sparse_inverse", "deep"; of those that predict values, "bias" or "autorec". An autoencoder on
-        ratings of your own: the deep model with it. A pair: their blend, by a weight chosen on users held out.
+        "auto": on users held out, the best of what is popular, a linear autoencoder in closed form ("rdlae") and the
+        deep one; above 20,000 items of what is popular and "elsa". A word, perhaps with parameters: "popularity",
+        "knn", "ease(l2=300)", "edlae", "elsa(dim=64)", "sparse_inverse", "deep"; of those that predict values, "bias"
+        or "autorec". An autoencoder on ratings of your own: the deep model with it. A pair: their blend, by a weight
+        chosen on users held out.
     latent_dim : int or "auto", default="auto"
         Size of the code, of models that have one.
     threshold : float, optional

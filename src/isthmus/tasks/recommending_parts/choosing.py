@@ -14,9 +14,11 @@ from isthmus.tasks.recommending_parts.base import Holdout, Model, Settings
 from isthmus.tasks.recommending_parts.blend import Blend
 from isthmus.tasks.recommending_parts.judging import Figures, Judge, as_given_to, chosen_by, ones
 from isthmus.tasks.recommending_parts.models import MODELS, make_model
+from isthmus.tasks.recommending_parts.popularity import Popularity
 
 AUTO = "auto"
-#: What "auto" compares, up to so many items and above: the matrix of a closed form grows as their square.
+#: What "auto" compares with what is popular, up to so many items, and above: there the matrix of a closed form, which
+#: grows as their square, and a network take long.
 CLOSED, MANY, DEEP = "rdlae", "elsa", "deep"
 MOST_ITEMS = 20_000
 
@@ -33,7 +35,8 @@ def candidates(model: Any, n_items: int) -> list[Model]:
         first, second = model
         return [Blend(_one(first), _one(second))]
     if isinstance(model, str) and model.strip().lower() == AUTO:
-        return [make_model(word) for word in (CLOSED if n_items <= MOST_ITEMS else MANY, DEEP)]
+        words = (CLOSED, DEEP) if n_items <= MOST_ITEMS else (MANY,)
+        return [make_model(word) for word in (Popularity.name, *words)]
     return [_one(model)]
 
 
