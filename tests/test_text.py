@@ -32,7 +32,7 @@ WORDS = ["red", "green", "blue", "cat", "dog", "tree", "house", "sun", "moon", "
 NETWORKS = [name for name, by_axes in FAMILIES.items() if TOKENS in by_axes]
 TAKEN = {
     "plain": None,
-    **{name: kind() for name, kind in OBJECTIVES.items() if kind.takes_tokens},
+    **{name: kind() for name, kind in OBJECTIVES.items() if "tokens" in kind.takes},
     "Denoising": Denoising("delete", 0.6),
     "masked": Denoising("mask", (0.1, 0.3)),
     "forced": [Variational(0.1, cycles=2, warmup=0.5, free_bits=0.1), TeacherForcing(0.3, 0.5)],
@@ -75,7 +75,7 @@ def test_every_network_and_objective(network, objective, tmp_path):
     assert loaded.sample(3, random_state=1) == ae.sample(3, random_state=1)
 
 
-@pytest.mark.parametrize("name", [name for name, kind in OBJECTIVES.items() if not kind.takes_tokens])
+@pytest.mark.parametrize("name", [name for name, kind in OBJECTIVES.items() if "tokens" not in kind.takes])
 def test_objectives_of_numbers_are_refused(name):
     with pytest.raises(ParameterError, match=f"{name}.* cannot be used with rows of tokens"):
         small(objective=OBJECTIVES[name]()).fit(sentences())

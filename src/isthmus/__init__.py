@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from isthmus.loading import load
     from isthmus.objectives import (
         Adversarial,
+        Collaborative,
         Contractive,
         Denoising,
+        FoldIn,
         Masking,
         Neighbours,
         Objective,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
         VectorQuantised,
         Wasserstein,
     )
-    from isthmus.tasks import AnomalyDetector, Denoiser, Imputer, Retriever, Synthesizer
+    from isthmus.tasks import AnomalyDetector, Denoiser, Imputer, Recommender, Retriever, Synthesizer
     from isthmus.training.decoding import BeamSearch, Sampling
 
 #: Public names and where they are; imported at first use, so that `isthmus --help` does not wait for torch.
@@ -34,14 +36,17 @@ _PUBLIC = {
     "AnomalyDetector": "isthmus.tasks",
     "Autoencoder": "isthmus.autoencoder",
     "BeamSearch": "isthmus.training.decoding",
+    "Collaborative": "isthmus.objectives",
     "Contractive": "isthmus.objectives",
     "Denoiser": "isthmus.tasks",
     "Denoising": "isthmus.objectives",
+    "FoldIn": "isthmus.objectives",
     "Imputer": "isthmus.tasks",
     "Masking": "isthmus.objectives",
     "Neighbours": "isthmus.objectives",
     "Objective": "isthmus.objectives",
     "Ordered": "isthmus.objectives",
+    "Recommender": "isthmus.tasks",
     "Retriever": "isthmus.tasks",
     "Sampling": "isthmus.training.decoding",
     "Sparse": "isthmus.objectives",
@@ -59,14 +64,17 @@ __all__ = [
     "AnomalyDetector",
     "Autoencoder",
     "BeamSearch",
+    "Collaborative",
     "Contractive",
     "Denoiser",
     "Denoising",
+    "FoldIn",
     "Imputer",
     "Masking",
     "Neighbours",
     "Objective",
     "Ordered",
+    "Recommender",
     "Retriever",
     "Sampling",
     "Sparse",

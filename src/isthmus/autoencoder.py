@@ -44,8 +44,9 @@ class Autoencoder(Codec):
     latent_dim : int or "auto", default="auto"
         Size of the code. "auto": the smallest size at which PCA explains 95 % of the variance, at most 256; for texts
         2 units for each byte of the longest (as much for what words and byte pairs hold), at most 2,048.
-    kind : {"auto", "vector", "table", "image", "sequence", "text", "events", "bag"}, default="auto"
-        What the data are; "auto" looks at them. "bag": strings, by their words; words come back.
+    kind : {"auto", "vector", "table", "image", "sequence", "text", "events", "bag", "ratings"}, default="auto"
+        What the data are; "auto" looks at them. "bag": strings, by their words; words come back. "ratings": a sparse
+        matrix, users by items, of which only the entries are known; the chances of all items come back.
     objective : str, Objective, list of them or None, default=None
         What is added to the plain autoencoder: "denoising", "variational(beta=4)" and the others that `isthmus kinds`
         lists, an object such as `Variational(beta=4)` or your own `Objective`, or several, one after another.
@@ -69,9 +70,9 @@ class Autoencoder(Codec):
     members : int, default=1
         Networks that are trained at once, from different starts and each on its own draw of 90 % of the rows. Codes are
         those of the best one; errors and scores are means over all.
-    loss : {"auto", "mse", "mae", "huber", "bce", "poisson"}, default="auto"
+    loss : {"auto", "mse", "mae", "huber", "bce", "poisson", "multinomial"}, default="auto"
         Of the output, in prepared units. "auto": "bce" where every value is 0 or 1, one likelihood a column for mixed
-        tables, else "mse"; "poisson": for counts.
+        tables, "multinomial" for ratings, else "mse"; "poisson": for counts.
     tokenizer : {"auto", "bytes", "words", "bpe"} or with a size, such as "words(5000)", default="auto"
         What texts are cut into; "auto": bytes.
     scaling : {"auto", "standard", "minmax", "quantile", "none"}, default="auto"
@@ -295,7 +296,7 @@ class Autoencoder(Codec):
         split = "training" if judged is None else "validation"
         comparison = training.beside_pca(model, train if judged is None else judged, split)
         at_start = not any(state.best_epochs) and model.objective.is_plain()
-        if at_start and len(out) and model.architecture.linear_path and not again:
+        if at_start and len(out) and model.network.linear is not None and not again:
             training.return_to_pca(model, params, raw, seed)
         self._set_model(model, params)
         self._set_record(state)

@@ -124,6 +124,8 @@ class Codec(
         if per not in ("row", "cell"):
             raise ParameterError(f"per={per!r} cannot be used; expected 'row' or 'cell'.")
         raw = self._given(X)
+        if per == "cell" and self._inference.loss.packed:
+            raise ParameterError("per='cell' cannot be used with kind='ratings'; use per='row'.")
         means, spreads = [], []
         for _, prepared in self._inference.blocks(raw):
             losses = self._by_column(self._inference.cell_losses(prepared).cpu().numpy())

@@ -108,8 +108,8 @@ AUTOENCODER: dict[str, tuple[Check, str]] = {
     "members": (whole(1), "a whole number from 1 on"),
     "linear_path": (either(flag, AUTO), "'auto', True or False"),
     "loss": (
-        word("auto", "mse", "mae", "huber", "bce", "poisson"),
-        "'auto', 'mse', 'mae', 'huber', 'bce' or 'poisson'",
+        word("auto", "mse", "mae", "huber", "bce", "poisson", "multinomial"),
+        "'auto', 'mse', 'mae', 'huber', 'bce', 'poisson' or 'multinomial'",
     ),
     "scaling": (
         word("auto", "standard", "minmax", "quantile", "none"),

@@ -22,6 +22,7 @@ from isthmus.training.devices import choose_device
 from isthmus.training.fit import Model, as_objective
 from isthmus.training.pca import PrincipalComponents
 from isthmus.training.plan import Plan
+from isthmus.training.ratings import RatingComponents
 from isthmus.training.setup import OWN, Architecture, begin, loss_for
 from isthmus.training.tokens import TokenComponents
 
@@ -176,6 +177,8 @@ def _model(
     for name, tensor in stored.tensors.items():
         group, _, rest = name.partition("/")
         groups.setdefault(group, {})[rest] = tensor
+    components = TokenComponents if architecture.vocabulary else PrincipalComponents
+    components = RatingComponents if architecture.ratings else components
     place = choose_device(device)
     built.to(torch.float64 if config["precision"] == "float64" else torch.float32)
     try:
@@ -190,9 +193,7 @@ def _model(
         loss=loss,
         architecture=architecture,
         network=built.to(place).eval(),
-        pca=(TokenComponents if architecture.vocabulary else PrincipalComponents).restore(
-            {k: v.numpy() for k, v in groups["pca"].items()}
-        ),
+        pca=components.restore({k: v.numpy() for k, v in groups["pca"].items()}),
         device=place,
         precision=config["precision"],
     )

@@ -14,7 +14,7 @@ from isthmus.objectives import OBJECTIVES
 from isthmus.objectives.words import word
 
 WORDS = [word(kind) for kind in OBJECTIVES.values()]
-OF_NUMBERS = [word(kind) for kind in OBJECTIVES.values() if kind.takes_numbers]
+OF_NUMBERS = [word(kind) for kind in OBJECTIVES.values() if "numbers" in kind.takes]
 
 
 def test_the_list_names_every_kind_and_what_to_write(command):

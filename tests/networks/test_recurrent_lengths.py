@@ -14,7 +14,7 @@ LENGTHS = torch.tensor([3, 7, 1, 10])
 
 
 def make(network, time=12, **layout):
-    _, family, options = choose_family(network, (time, 3))
+    _, family, options = choose_family(network, 2)
     torch.manual_seed(0)
     encoder, decoder = family.build(
         Layout((time, 3), 4, 4, (8, 6), zero_start=False, ends=True, options=options, **layout)
@@ -113,4 +113,4 @@ def test_forcing_ends_with_the_training():
 )
 def test_options_that_there_are_not_are_refused(network, words):
     with pytest.raises(ParameterError, match=words):
-        choose_family(network, (12, 3))
+        choose_family(network, 2)

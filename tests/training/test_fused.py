@@ -74,7 +74,7 @@ def make_networks(c, objective, dtype):
     networks = []
     for _ in range(c["members"]):
         network = assemble(
-            find_family("dense", c["shape"])[1].build(layout),
+            find_family("dense", len(c["shape"]))[1].build(layout),
             layout,
             linear_path=c["linear_path"],
             code_activation=c["code_activation"],

@@ -5,6 +5,7 @@ from isthmus.data.column import Column
 from isthmus.data.columns import Head
 from isthmus.data.describing import describe_columns
 from isthmus.data.intake import as_raw
+from isthmus.data.interactions import Interactions, as_interactions
 from isthmus.data.labels import Labels, as_labels
 from isthmus.data.preparation import Preparation
 from isthmus.data.raw import Raw, Schema
@@ -20,6 +21,7 @@ __all__ = [
     "Column",
     "DenseRows",
     "Head",
+    "Interactions",
     "Labels",
     "LazyRows",
     "Preparation",
@@ -28,6 +30,7 @@ __all__ = [
     "Rows",
     "Schema",
     "TokenPreparation",
+    "as_interactions",
     "as_labels",
     "as_raw",
     "cut_windows",

@@ -9,22 +9,19 @@ import numpy as np
 from isthmus.data.checks import refuse_empty, refuse_one_axis, shorten
 from isthmus.data.column import Column
 from isthmus.data.raw import Raw
-from isthmus.data.registry import OF_TEXTS, PREPARATIONS, TOKENS
+from isthmus.data.registry import OF_RATINGS, OF_TEXTS, PREPARATIONS, TOKENS
 from isthmus.exceptions import DataError, ParameterError
 
-#: Kinds that the design names and that have no preparation yet.
-LATER = ("ratings",)
 #: Sides at least this long make three axes of an array look like pictures.
 SMALLEST_PICTURE = 8
 
 
 def check_kind(kind: str) -> None:
-    """Refuse kinds that there are not, or not yet."""
-    if kind == "auto" or kind in PREPARATIONS or kind in TOKENS or kind in OF_TEXTS:
+    """Refuse kinds that there are not."""
+    kinds = ("auto", *PREPARATIONS, *TOKENS, *OF_TEXTS, *OF_RATINGS)
+    if kind in kinds:
         return
-    known = ", ".join(repr(name) for name in ("auto", *PREPARATIONS, *TOKENS, *OF_TEXTS))
-    if kind in LATER:
-        raise ParameterError(f"kind={kind!r} is not available yet. There are {known}.")
+    known = ", ".join(map(repr, kinds))
     raise ParameterError(f"kind={kind!r} is not known. Give one of {known}.")
 
 
@@ -36,6 +33,8 @@ def arrange(raw: Raw, kind: str) -> Raw:
         return _of_texts(raw, kind)
     if raw.kind in TOKENS:
         return _as_tokens(raw, kind)
+    if raw.kind in OF_RATINGS:
+        return raw
     shape = tuple(raw.values.shape)
     refuse_one_axis(shape, raw.origin)
     refuse_empty(shape, raw.origin)
@@ -50,7 +49,7 @@ def arrange(raw: Raw, kind: str) -> Raw:
             f"Column {odd.name!r} of {raw.origin} is of type {odd.type!r}, but kind={kind!r} needs numbers without a "
             "schema. Leave kind out, or the column."
         )
-    values = (PREPARATIONS | TOKENS)[kind].arrange(raw.values, raw.origin)
+    values = (PREPARATIONS | TOKENS | OF_RATINGS)[kind].arrange(raw.values, raw.origin)
     return replace(raw, values=values, kind=kind, flat=values.ndim != raw.values.ndim)
 
 

@@ -12,6 +12,7 @@ from isthmus.data.image import ImagePreparation
 from isthmus.data.mixed import MixedPreparation
 from isthmus.data.preparation import Preparation
 from isthmus.data.ragged import RaggedPreparation
+from isthmus.data.ratings import RatingsPreparation
 from isthmus.data.raw import Raw
 from isthmus.data.sequence import SequencePreparation
 from isthmus.data.table import TablePreparation
@@ -28,6 +29,8 @@ PREPARATIONS: dict[str, type[Preparation]] = {
 TOKENS: dict[str, type[TokenPreparation]] = {p.kind: p for p in (TextPreparation, EventPreparation)}
 #: Those of what comes as strings, and is taken as their words alone.
 OF_TEXTS: dict[str, type[Preparation]] = {BagPreparation.kind: BagPreparation}
+#: That of who took which items.
+OF_RATINGS: dict[str, type[Preparation]] = {RatingsPreparation.kind: RatingsPreparation}
 
 
 def preparation_for(raw: Raw, scaling: str = "auto", tokenizer: str = "auto") -> Preparation:
@@ -54,12 +57,14 @@ def preparation_for(raw: Raw, scaling: str = "auto", tokenizer: str = "auto") ->
     if raw.lengths is not None:
         return RaggedPreparation(scaling)
     by_rank = raw.kind == "table" and scaling == "quantile"
-    return (MixedPreparation if raw.schema.is_mixed or by_rank else (PREPARATIONS | OF_TEXTS)[raw.kind])(scaling)
+    return (MixedPreparation if raw.schema.is_mixed or by_rank else (PREPARATIONS | OF_TEXTS | OF_RATINGS)[raw.kind])(
+        scaling
+    )
 
 
 def restore_preparation(config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Preparation:
     """Rebuild a fitted preparation from its `config` and `arrays`."""
-    of_kind = (PREPARATIONS | TOKENS | OF_TEXTS)[config["kind"]]
+    of_kind = (PREPARATIONS | TOKENS | OF_TEXTS | OF_RATINGS)[config["kind"]]
     for special, key in ((MixedPreparation, "coders"), (RaggedPreparation, "longest")):
         of_kind = special if key in config else of_kind
     return of_kind.restore(config, arrays)

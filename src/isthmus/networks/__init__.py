@@ -2,7 +2,7 @@
 
 from isthmus.networks.activations import ACTIVATIONS, activation
 from isthmus.networks.base import Layout, LinearPath, Network
-from isthmus.networks.build import FAMILIES, Family, assemble, choose_family, find_family
+from isthmus.networks.build import FAMILIES, Family, assemble, axes_of, choose_family, find_family
 from isthmus.networks.members import Members, each_of
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Network",
     "activation",
     "assemble",
+    "axes_of",
     "choose_family",
     "each_of",
     "find_family",

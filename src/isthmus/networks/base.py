@@ -39,6 +39,8 @@ class Layout:
         What a person chose of what a family of networks leaves open, by name.
     vocabulary : int
         Number of ids, where a row is one of tokens; 0 where its values are numbers.
+    ratings : str
+        Loss of rows of ratings, which are packed; "" where rows are others.
     """
 
     shape: tuple[int, ...]
@@ -52,6 +54,7 @@ class Layout:
     ends: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     vocabulary: int = 0
+    ratings: str = ""
 
     @property
     def size(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from isthmus.exceptions import ParameterError
-from isthmus.networks import conv, dense, recurrent, text, text_recurrent
+from isthmus.networks import conv, dense, ratings, recurrent, text, text_recurrent
 from isthmus.networks.activations import activation
 from isthmus.networks.base import Layout, LinearPath, Network
 from isthmus.words import nearest, read_arguments, split
@@ -47,9 +47,14 @@ _DENSE = Family(dense.build, dense.default_hidden, 3e-3)
 
 #: What stands for the number of axes where items are rows of tokens.
 TOKENS = 0
+#: And where they are ratings.
+RATINGS = -1
 #: By name, then by the number of axes of one item: 1 for rows, 2 for sequences (time, channels), 3 for pictures.
 FAMILIES: dict[str, dict[int, Family]] = {
-    "dense": {1: _DENSE, 2: _DENSE, 3: _DENSE},
+    "dense": {
+        RATINGS: Family(ratings.build, ratings.default_hidden, 1e-3, options=ratings.OPTIONS),
+        **{1: _DENSE, 2: _DENSE, 3: _DENSE},
+    },
     "conv": {
         TOKENS: Family(text.build_text, text.default_hidden, 4e-3, 0.25),
         2: Family(conv.build_sequence, conv.default_hidden_sequence, 4e-3, 0.5),
@@ -66,18 +71,22 @@ FAMILIES: dict[str, dict[int, Family]] = {
 }
 
 #: What `network="auto"` means.
-DEFAULTS = {TOKENS: "conv", 1: "dense", 2: "conv", 3: "conv"}
+DEFAULTS = {RATINGS: "dense", TOKENS: "conv", 1: "dense", 2: "conv", 3: "conv"}
 
 
-def find_family(network: str, shape: Shape, vocabulary: int = 0) -> tuple[str, Family]:
-    """Find the family called `network` for items of a shape, or rows of tokens; "auto" goes by what they are.
+def axes_of(shape: Shape, vocabulary: int = 0, ratings: str = "") -> int:
+    """Count the axes of an item; `TOKENS` or `RATINGS` where it is no array of numbers."""
+    return TOKENS if vocabulary else RATINGS if ratings else len(shape)
+
+
+def find_family(network: str, axes: int) -> tuple[str, Family]:
+    """Find the family called `network` for items of so many axes, see `axes_of`; "auto" goes by what they are.
 
     Raises
     ------
     ParameterError
         If there is no such network, or it does not take such items.
     """
-    axes = TOKENS if vocabulary else len(shape)
     name = DEFAULTS[axes] if network == "auto" else network
     if name not in FAMILIES:
         raise ParameterError(
@@ -86,12 +95,12 @@ def find_family(network: str, shape: Shape, vocabulary: int = 0) -> tuple[str, F
         )
     if axes not in FAMILIES[name]:
         fitting = [repr(other) for other, by_axes in FAMILIES.items() if axes in by_axes]
-        what = {TOKENS: "rows of tokens", 1: "rows of numbers", 2: "sequences", 3: "pictures"}[axes]
+        what = {RATINGS: "ratings", TOKENS: "rows of tokens", 1: "rows of numbers", 2: "sequences", 3: "pictures"}[axes]
         raise ParameterError(f"network={network!r} does not take {what}; for these choose {' or '.join(fitting)}.")
     return name, FAMILIES[name][axes]
 
 
-def choose_family(network: str, shape: Shape, vocabulary: int = 0) -> tuple[str, Family, dict[str, Any]]:
+def choose_family(network: str, axes: int) -> tuple[str, Family, dict[str, Any]]:
     """Find the family that a word names, and read the options behind it: "gru(bidirectional=true)".
 
     Raises
@@ -101,7 +110,7 @@ def choose_family(network: str, shape: Shape, vocabulary: int = 0) -> tuple[str,
 
     Examples
     --------
-    >>> name, _, options = choose_family("gru(bidirectional=true)", (50, 3))
+    >>> name, _, options = choose_family("gru(bidirectional=true)", 2)
     >>> name, options
     ('gru', {'bidirectional': True})
     """
@@ -117,7 +126,7 @@ def choose_family(network: str, shape: Shape, vocabulary: int = 0) -> tuple[str,
             f"network={network!r:.80} cannot be read ({error}); expected a name, such as 'gru', or one with options, "
             "such as 'gru(bidirectional=true)'."
         ) from error
-    name, family = find_family(call.name, shape, vocabulary)
+    name, family = find_family(call.name, axes)
     for option, value in options.items():
         if option not in family.options:
             known = f"it has {', '.join(family.options)}" if family.options else "it has none"

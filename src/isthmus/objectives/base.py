@@ -106,10 +106,8 @@ class Objective(BaseEstimator):
     #: Objectives of the same list that the code has passed when it comes to this one.
     earlier: Sequence[Objective] = ()
 
-    #: Whether rows of tokens can be taken; not where the places of an objective reckon with them as numbers.
-    takes_tokens = True
-    #: Whether rows of numbers can be taken.
-    takes_numbers = True
+    #: Rows that can be taken; those of tokens and ratings are no arrays of numbers, which some objectives reckon with.
+    takes: Sequence[str] = ("numbers", "tokens", "ratings")
     #: Whether a linear path started at PCA suits the codes; without, `linear_path="auto"` means none.
     linear_path = True
     #: Places of values in a prepared row that are not encoded but follow the code as they are.

@@ -23,6 +23,8 @@ SUITS: dict[str, str] = {
     "VectorQuantised": "Codes are to be whole numbers: tokens, compression, clusters (VQ-VAE).",
     "Ordered": "The size of the code is to be chosen after the fit: any prefix of the code is a code (nested dropout).",
     "TeacherForcing": "Texts are written by a recurrent network, and its code must not be left empty (word dropout).",
+    "FoldIn": "Users are to be recommended items by what they took: what is hidden is told from what is shown.",
+    "Collaborative": "Users are to be recommended items by what they took, with codes kept near a prior (Mult-VAE).",
     "Neighbours": "Rows are to be found by what they are like: near rows get near codes (parametric t-SNE).",
 }
 

@@ -65,7 +65,7 @@ class Contractive(Objective):
     3
     """
 
-    takes_tokens = False
+    takes = ("numbers",)
 
     def __init__(self, weight: float = 0.1, probes: int = 1):
         self.weight = weight

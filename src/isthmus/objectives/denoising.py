@@ -77,6 +77,13 @@ def _delete(
     return x.masked_fill(gone, PADDING).gather(1, gone.to(torch.uint8).argsort(dim=1, stable=True))
 
 
+def _leave_out(
+    x: Tensor, mask: Tensor | None, level: float | Tensor, generator: torch.Generator, columns: Tensor | None
+) -> Tensor:
+    drawn = torch.rand(x.shape[:-1], generator=generator, dtype=x.dtype, device=generator.device).to(x.device)
+    return x * (drawn >= level).unsqueeze(-1)
+
+
 NOISES: dict[str, Corruption] = {
     "gaussian": _gaussian,
     "mask": _mask,
@@ -85,6 +92,8 @@ NOISES: dict[str, Corruption] = {
 }
 #: Noises of rows of tokens, whose ids are no numbers.
 OF_TOKENS: dict[str, Corruption] = {"mask": _unknown, "delete": _delete}
+#: Of ratings, whose rows are packed.
+OF_RATINGS: dict[str, Corruption] = {"mask": _leave_out}
 #: Noises whose level is a standard deviation, not a share.
 UNBOUNDED = ("gaussian",)
 
@@ -103,6 +112,7 @@ class Denoising(Objective):
         with categories "mask" and "swap" take whole columns.
         Of texts and events "mask" makes a share of the tokens unknown, and "delete" takes it out, so that the rest
         moves up (0.6 in TSDAE, Wang et al., 2021); no other noise is for them, and "delete" for nothing else.
+        Of ratings "mask" leaves a share of the entries out (0.5 in Mult-DAE, Liang et al., 2018).
         A callable (x, generator) gives the corrupted batch: x is a copy of the prepared batch, a Tensor of shape
         (n, *shape), the generator is the torch.Generator to draw from, and the result has the shape, dtype and device
         of x; `level` is not used. A model with a callable has to be given its objective again by `load`.
@@ -143,14 +153,14 @@ class Denoising(Objective):
 
     def meet(self, loss: Loss, names: Sequence[str] | None) -> None:
         self._columns = loss.columns
-        self._noises = OF_TOKENS if loss.vocabulary else NOISES
+        self._noises = OF_TOKENS if loss.vocabulary else OF_RATINGS if loss.packed else NOISES
 
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
         if callable(self.noise):
             return
         known = getattr(self, "_noises", NOISES)
         if not isinstance(self.noise, str) or self.noise not in known:
-            of = "for rows of tokens one" if known is OF_TOKENS else "one"
+            of = "one" if known is NOISES else f"for rows of {'tokens' if known is OF_TOKENS else 'ratings'} one"
             raise refuse(self, "noise", f"{of} of {', '.join(map(repr, known))}, or a callable (x, generator)")
         most, what = LARGEST, f"a number from 0 to {LARGEST:g}"
         if self.noise not in UNBOUNDED:
@@ -164,7 +174,9 @@ class Denoising(Objective):
         else:
             known = getattr(self, "_noises", NOISES)
             seen = known[self.noise](x, mask, self._level(x, generator), generator, getattr(self, "_columns", None))
-        return seen if mask is None else torch.where(mask, seen, x)
+        if mask is None:
+            return seen
+        return torch.where(mask if mask.ndim == x.ndim else mask.unsqueeze(-1), seen, x)
 
     def _level(self, x: Tensor, generator: torch.Generator) -> float | Tensor:
         """Level of this batch; a drawn one stays on the device."""

@@ -57,7 +57,7 @@ class Masking(Objective):
     (torch.Size([1000, 4]), 0.8)
     """
 
-    takes_tokens = False
+    takes = ("numbers",)
 
     def __init__(self, rate: str | float | Sequence[float] = AUTO):
         self.rate = rate

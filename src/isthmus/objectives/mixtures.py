@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from isthmus.packed import unpack
+
 #: Logarithms of a variance are held within these bounds, so that its exponential stays finite.
 LEAST, MOST = -20.0, 10.0
 LOG_TWO_PI = math.log(2 * math.pi)
@@ -95,7 +97,8 @@ class VampPrior(MixturePrior):
     @torch.no_grad()
     def start(self, coded: Coder, x: Tensor, mask: Tensor | None) -> None:
         """Make random rows the pseudo-inputs."""
-        self.inputs.copy_(x[random_rows(len(x), len(self.inputs)).to(x.device)])
+        chosen = x[random_rows(len(x), len(self.inputs)).to(x.device)]
+        self.inputs.copy_(unpack(chosen, self.inputs.shape[1]) if chosen.ndim > self.inputs.ndim else chosen)
         self.inputs.add_(APART * torch.randn_like(self.inputs))
 
     def parts(self, coded: Coder) -> tuple[Tensor, Tensor, Tensor]:
@@ -103,8 +106,9 @@ class VampPrior(MixturePrior):
         return means.new_zeros(len(means)), means, log_variances
 
 
+VAMP = "vamp"
 #: Those that have weights of their own, by name.
-MIXTURES: dict[str, type[MixturePrior]] = {"vamp": VampPrior, "mixture": MixturePrior}
+MIXTURES: dict[str, type[MixturePrior]] = {VAMP: VampPrior, "mixture": MixturePrior}
 
 
 def random_rows(n: int, wanted: int) -> Tensor:

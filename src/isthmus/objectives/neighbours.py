@@ -65,7 +65,7 @@ class Neighbours(Objective):
     3
     """
 
-    takes_tokens = False
+    takes = ("numbers",)
 
     def __init__(self, weight: float = 1.0, neighbours: int = 5, compare: str = AUTO):
         self.weight = weight

@@ -26,6 +26,13 @@ class Loss(ABC):
     counts = False
     #: Number of ids that a value can be; 0 where values are numbers.
     vocabulary = 0
+    #: Whether rows are packed: their entries alone (`isthmus.packed`).
+    packed = False
+
+    @property
+    def told(self) -> bool:
+        """Whether a decoder is shown the rows whenever their loss is asked for, not in training alone."""
+        return bool(self.vocabulary) or self.packed
 
     @abstractmethod
     def cells(self, output: Tensor, x: Tensor) -> Tensor:

@@ -11,8 +11,10 @@ from isthmus.exceptions import ModelFileError, ParameterError
 from isthmus.objectives.adversarial import Adversarial
 from isthmus.objectives.base import Objective
 from isthmus.objectives.chain import Chain
+from isthmus.objectives.collaborative import Collaborative
 from isthmus.objectives.contractive import Contractive
 from isthmus.objectives.denoising import Denoising
+from isthmus.objectives.fold_in import FoldIn
 from isthmus.objectives.masking import Masking
 from isthmus.objectives.neighbours import Neighbours
 from isthmus.objectives.ordered import Ordered
@@ -28,7 +30,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     for kind in (
         *(Denoising, Masking, Sparse, Contractive, Variational),
         *(Adversarial, Wasserstein, VectorQuantised, Ordered, Neighbours),
-        TeacherForcing,
+        *(TeacherForcing, FoldIn, Collaborative),
     )
 }
 

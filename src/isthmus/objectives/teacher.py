@@ -45,7 +45,7 @@ class TeacherForcing(Objective):
     [[1.0, 1.0, 2.0, 0.0]]
     """
 
-    takes_numbers = False
+    takes = ("tokens",)
 
     def __init__(self, dropout: float = 0.0, sampling: float = 0.0):
         self.dropout = dropout

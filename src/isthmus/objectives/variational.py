@@ -36,12 +36,12 @@ LARGEST_COUNT = 10_000
 #: Steps of the decoder's log-variance are as many times those of the other weights: it has further to go.
 SPEED = 10.0
 #: Least share of values observed that the divergence is divided by; rows of which given values are kept, to draw from.
-LEAST_OBSERVED, KEPT = 1e-3, 1000
+LEAST_OBSERVED, KEPT = 1e-6, 1000
 #: Variance that the squared error, as it is, stands for, and the constants that the losses leave out of a value's
 #: negative log-likelihood: of Gaussians of that variance, Laplace distributions of scale 1, and Huber's density.
 PLAIN_VARIANCE = 0.5
 CONSTANTS = {"mse": 0.5 * math.log(math.pi), "mae": math.log(2.0), "huber": 1.0730585907}
-CONSTANTS |= {"bce": 0.0, "poisson": 0.0, "tokens": 0.0}
+CONSTANTS |= {"bce": 0.0, "poisson": 0.0, "tokens": 0.0, "multinomial": 0.0}
 
 
 class _Own(nn.Module):
@@ -130,6 +130,8 @@ class Variational(Objective):
     ((3, 4), (60,))
     """
 
+    #: What `prior` may be.
+    priors: Sequence[str] = (NORMAL, *MIXTURES)
     _loss: str | None = None
     _names: Sequence[str] | None = None
 
@@ -161,14 +163,15 @@ class Variational(Objective):
     # Before training --------------------------------------------------------------------------------------------------
 
     def meet(self, loss: Loss, names: Sequence[str] | None) -> None:
-        self._loss, self._names = loss.name, names
+        # The squared error of ratings is that of no Gaussian whose variance is learnt.
+        self._loss, self._names = "ratings" if loss.packed else loss.name, names
 
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
         check_weight(self, "beta")
         check_weight(self, "free_bits")
         check_number(self, "warmup", 0, 1, "a share from 0 to 1")
         check_word(self, "gradient", GRADIENTS)
-        check_word(self, "prior", (NORMAL, *MIXTURES))
+        check_word(self, "prior", self.priors)
         for name in ("samples", "cycles", "components"):
             if not isinstance(getattr(self, name), Integral) or not is_number(getattr(self, name), 1, LARGEST_COUNT):
                 raise refuse(self, name, f"a whole number from 1 to {LARGEST_COUNT}")
@@ -186,13 +189,13 @@ class Variational(Objective):
             )
         if self.gradient == DREG and self.samples == 1:
             raise refuse(self, "gradient", "'standard' with samples=1; set samples=2 or more for 'dreg'")
-        if self.free_bits and (self.samples > 1 or self.prior != NORMAL):
+        if self.free_bits and (self.samples > 1 or self.prior in MIXTURES):
             raise refuse(self, "free_bits", "0 unless samples=1 and prior='normal'")
         # The last cycle's rise ends here.
         self.settles = 1 - (1 - float(self.warmup)) / int(self.cycles) if self.warmup else 0.0
         columns = conditions.listed(self.condition)
         self.given = conditions.places(columns, shape, self._names)
-        self.linear_path, self.learns_prior = not self.given, self.prior != NORMAL or bool(self.given)
+        self.linear_path, self.learns_prior = not self.given, self.prior in MIXTURES or bool(self.given)
         #: Units of the code that are not given.
         self.free = latent_dim - len(self.given)
         if self.free < 1:
@@ -201,30 +204,32 @@ class Variational(Objective):
             )
         #: Weight of the divergence of one unit, beside a reconstruction loss that is a mean over values, if all are
         #: observed.
-        self.per_unit = float(self.beta) / max(1, math.prod(shape) - len(self.given))
+        self.size = math.prod(shape)
+        self.per_unit = float(self.beta) / max(1, self.size - len(self.given))
         self._drawn: Any = None
 
     @property
     def is_written_out(self) -> bool:
         """Whether the loss is the analytic one, with nothing to it beyond `beta`: what the fused step covers."""
         plain = self.samples == 1 and not self.warmup and not self.free_bits and not self.given
-        return plain and self.prior == NORMAL
+        return plain and self.prior not in MIXTURES
 
     def code_dim(self, latent_dim: int) -> int:
         return 2 * latent_dim - len(self.given)
 
     def make(self, shape: tuple[int, ...], latent_dim: int) -> nn.Module | None:
-        prior = MIXTURES[self.prior](shape, self.free, int(self.components)) if self.prior != NORMAL else None
+        prior = MIXTURES[self.prior](shape, self.free, int(self.components)) if self.prior in MIXTURES else None
         return _Own(prior, self.spread == LEARNED, torch.zeros(KEPT, len(self.given)) if self.given else None)
 
     def start(self, x: Tensor, mask: Tensor | None) -> None:
         untold = self._untold(x, mask)
         if mask is not None and untold is not None:
             told = len(self.given) * len(x)
-            self.own.observed.fill_(float(untold.sum()) / max(1, untold.numel() - told)).clamp_(min=LEAST_OBSERVED)
+            values = len(x) * self.size - told
+            self.own.observed.fill_(float(untold.sum()) / max(1, values)).clamp_(min=LEAST_OBSERVED)
         if self.spread is not None:
             self._start_gaussian(x, mask)
-        if self.prior != NORMAL:
+        if self.prior in MIXTURES:
             self.own.prior.start(self._encoded, x, mask)
         if self.given:
             self.own.given.copy_(self._told(self.coded(x, mask))[random_rows(len(x), KEPT).to(x.device)])
@@ -303,14 +308,14 @@ class Variational(Objective):
 
     def divergence(self, mean: Tensor, log_variance: Tensor, z: Tensor) -> Tensor:
         """Divergence of each row's posterior from the prior, in nats: by a formula, or estimated by the codes `z`."""
-        if self.prior == NORMAL:
+        if self.prior not in MIXTURES:
             return self.unit_divergences(mean, log_variance).sum(-1)
         entropy = 0.5 * (log_variance + LOG_TWO_PI + 1).sum(-1)
         return -entropy - self.prior_log_density(z)
 
     def prior_log_density(self, z: Tensor) -> Tensor:
         """Log-density of codes under the prior: (..., latent_dim) to (...)."""
-        return standard_log_density(z) if self.prior == NORMAL else self.own.prior.log_density(self._encoded, z)
+        return standard_log_density(z) if self.prior not in MIXTURES else self.own.prior.log_density(self._encoded, z)
 
     def reconstruction(self, batch: Batch) -> Tensor:
         if self.samples > 1:
@@ -394,6 +399,6 @@ class Variational(Objective):
 
     def draw_free(self, n: int, generator: torch.Generator) -> Tensor:
         """Draw from the prior of what is not given, on the CPU: (n, free)."""
-        if self.prior == NORMAL:
+        if self.prior not in MIXTURES:
             return torch.randn(n, self.free, generator=generator)
         return self.own.prior.draw(self._encoded, n, generator)

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from isthmus.data import Prepared, Rows
+from isthmus.data.ratings import PackedRows
 from isthmus.training.drawing import fixed_draws
+from isthmus.training.split import SubsetRows
 from isthmus.training.step import Step
 from isthmus.training.weights import FlatWeights
 
@@ -74,7 +76,12 @@ class Buffers:
         self._held: dict[tuple[int, bool], Prepared] = {}
 
     def take(self, rows: Rows, index: Tensor) -> Prepared:
-        """Give the rows of an index in memory that the next call with as many rows writes over."""
+        """Give the rows of an index in memory that the next call with as many rows writes over.
+
+        What is packed, of no size known beforehand, is given in memory of its own.
+        """
+        if isinstance(rows.whole if isinstance(rows, SubsetRows) else rows, PackedRows):
+            return rows.take(index)
         key = (len(index), rows.has_mask)
         if key not in self._held:
             if len(self._held) >= 4:

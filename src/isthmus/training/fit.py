@@ -15,12 +15,13 @@ from sklearn.base import clone
 from torch import Tensor, nn
 
 from isthmus.data import Preparation, Raw, Rows
+from isthmus.data.ratings import RATINGS
 from isthmus.data.registry import TOKENS
 from isthmus.data.rows_of_tokens import as_bytes
 from isthmus.exceptions import ParameterError
-from isthmus.networks import Members, Network, choose_family, find_family
+from isthmus.networks import Members, Network, axes_of, choose_family, find_family
 from isthmus.objectives import Chain, Loss, Objective, resolve
-from isthmus.training import tokens
+from isthmus.training import ratings, tokens
 from isthmus.training.devices import choose_device, choose_precision
 from isthmus.training.inference import Inference
 from isthmus.training.pca import BUDGET, PrincipalComponents, principal_components
@@ -81,7 +82,7 @@ class Model:
         """Learning rate that suits the network at a batch of 128, and its share of the usual number of steps."""
         if self.architecture.network == OWN:
             return OWN_RATE, 1.0
-        family = find_family(self.architecture.network, self.architecture.shape, self.architecture.vocabulary)[1]
+        family = find_family(self.architecture.network, self.architecture.axes)[1]
         return family.learning_rate, family.steps
 
     @property
@@ -144,13 +145,17 @@ def set_up(params: Mapping[str, Any], raw: Raw, seed: int, train: np.ndarray | N
     device = choose_device(params["device"])
     precision = choose_precision(params["precision"], device)
     dtype = torch.float64 if precision == "float64" else torch.float32
-    loss, preparation = (tokens.prepare if raw.kind in TOKENS else prepare)(params, raw, train)
+    prepared = {RATINGS: ratings.prepare, **dict.fromkeys(TOKENS, tokens.prepare)}.get(raw.kind, prepare)
+    loss, preparation = prepared(params, raw, train)
     rows = preparation.rows(raw, dtype).to(device)
     learnt = rows if train is None else SubsetRows(rows, train)
     wanted = params["latent_dim"]
     if loss.vocabulary:
         latent_dim = tokens.automatic_size(preparation) if wanted == "auto" else int(wanted)
         pca = tokens.principal_components(learnt, latent_dim, seed)
+    elif loss.packed:
+        latent_dim = ratings.automatic_size(raw) if wanted == "auto" else int(wanted)
+        pca = ratings.principal_components(raw if train is None else raw.take(train), latent_dim, loss, seed)
     elif wanted == "auto":
         pca = _components(learnt, AUTO_LARGEST, seed)
         latent_dim = min(AUTO_LARGEST, pca.smallest_size(AUTO_SHARE))
@@ -193,9 +198,11 @@ def _choose_architecture(
 ) -> Architecture:
     shape = tuple(rows.shape)
     own, name = not isinstance(params["network"], str), OWN
+    told = loss.name if loss.packed else ""
+    axes = axes_of(shape, loss.vocabulary, told)
     hidden, options = (), {}
     if not own:
-        name, family, options = choose_family(params["network"], shape, loss.vocabulary)
+        name, family, options = choose_family(params["network"], axes)
         if isinstance(params["hidden"], str):
             hidden = family.default_hidden(shape, latent_dim, len(rows))
         else:
@@ -243,6 +250,7 @@ def _choose_architecture(
         members=int(params["members"]),
         counts=loss.counts and not own,
         vocabulary=loss.vocabulary,
+        ratings=told,
         ends=preparation.ends_,
         options=options,
     )

@@ -133,7 +133,7 @@ class Inference:
     @torch.no_grad()
     def cell_losses(self, prepared: Prepared) -> Tensor:
         """Loss of each cell by each network, NaN where missing: (K, n, *shape)."""
-        outputs = self.outputs(prepared, told=bool(self.loss.vocabulary))
+        outputs = self.outputs(prepared, told=self.loss.told)
         cells = torch.stack([self.loss.cells(output, prepared.x) for output in outputs])
         return cells if prepared.mask is None else cells.masked_fill(~prepared.mask, torch.nan)
 

@@ -10,16 +10,24 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.data import Preparation, Prepared, Rows, TokenPreparation
+from isthmus.data.ratings import RATINGS
 from isthmus.exceptions import ParameterError
-from isthmus.networks import Layout, LinearPath, Members, Network, assemble, each_of, find_family
+from isthmus.networks import Layout, LinearPath, Members, Network, assemble, axes_of, each_of, find_family
 from isthmus.networks.activations import LogOfCounts
-from isthmus.objectives import Columns, Loss, Objective, Tokens, each_objective, make_loss
+from isthmus.objectives import OF_RATINGS, Columns, Loss, Objective, Tokens, each_objective, make_loss
 from isthmus.training.drawing import seeded
 from isthmus.training.pca import PrincipalComponents
+from isthmus.training.ratings import RatingComponents, start_at_ratings
 from isthmus.training.split import evenly
 from isthmus.training.tokens import TokenComponents
 
 OWN = "own"
+#: What is said where an objective does not suit the rows.
+_UNSUITED = {
+    "tokens": "rows of tokens: it reckons with numbers. Leave it out; Denoising('mask') and ('delete') hide tokens.",
+    "ratings": "kind='ratings', whose rows hold their entries alone. Leave it out; Denoising('mask') hides entries.",
+    "numbers": "rows of numbers: it is for texts and events, or for ratings, alone. Leave it out.",
+}
 #: Least mean of a count that the output starts at.
 LEAST_COUNT = 1e-3
 #: Training rows that an objective may be started by.
@@ -42,6 +50,8 @@ class Architecture:
         Of the family of networks, by name.
     vocabulary : int
         Number of ids, where rows are ones of tokens; else 0.
+    ratings : str
+        Name of the loss, where rows are ratings; else "".
     """
 
     network: str
@@ -60,6 +70,12 @@ class Architecture:
     ends: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     vocabulary: int = 0
+    ratings: str = ""
+
+    @property
+    def axes(self) -> int:
+        """Axes of an item, as families of networks go by them."""
+        return axes_of(self.shape, self.vocabulary, self.ratings)
 
     def config(self) -> dict[str, Any]:
         """Return the fields, JSON-able."""
@@ -105,6 +121,7 @@ class Architecture:
             ends=self.ends,
             options=self.options,
             vocabulary=self.vocabulary,
+            ratings=self.ratings,
         )
         if self.network == OWN:
             if pair is None:
@@ -114,7 +131,7 @@ class Architecture:
             pair = copy.deepcopy(pair)
         else:
             try:
-                pair = find_family(self.network, self.shape, self.vocabulary)[1].build(layout)
+                pair = find_family(self.network, self.axes)[1].build(layout)
             except RuntimeError as error:
                 raise ParameterError(
                     f"A network of hidden={self.hidden} and latent_dim={self.latent_dim} for items of shape "
@@ -125,7 +142,8 @@ class Architecture:
         return assemble(
             pair,
             layout,
-            linear_path=self.linear_path,
+            # That of ratings is within the encoder.
+            linear_path=self.linear_path and not self.ratings,
             code_activation=self.code_activation,
             output_activation=self.output_activation,
             # A person's own first layer may work in place; the rows are the target as well.
@@ -145,6 +163,8 @@ def start_output(network: Network | Members, pca: PrincipalComponents, loss: Los
         start_at_counts(network, pca.mean)
     elif isinstance(pca, TokenComponents):
         start_at_counts(network, pca.frequencies(loss.vocabulary))
+    elif isinstance(pca, RatingComponents):
+        start_at_ratings(network, pca, loss)
 
 
 @torch.no_grad()
@@ -182,6 +202,8 @@ def loss_for(name: str, preparation: Preparation) -> Loss:
     """Make the loss called `name` for rows of a preparation."""
     if isinstance(preparation, TokenPreparation):
         return Tokens(preparation.vocabulary_, preparation.lossless_)
+    if preparation.kind == RATINGS:
+        return OF_RATINGS[name]()
     return Columns(preparation.heads_) if name == Columns.name else make_loss(name)
 
 
@@ -189,15 +211,10 @@ def begin(
     objective: Objective, loss: Loss, preparation: Preparation, shape: tuple[int, ...], latent_dim: int
 ) -> Objective:
     """Let an objective meet the loss and the columns, and begin; give it back."""
-    odd = next((part for part in each_objective(objective) if loss.vocabulary and not part.takes_tokens), None)
-    if odd is not None:
-        raise ParameterError(
-            f"{odd!r} reckons with rows as numbers and cannot be used with rows of tokens. Leave it out; "
-            "Denoising('mask') and Denoising('delete') hide tokens."
-        )
-    odd = next((part for part in each_objective(objective) if not loss.vocabulary and not part.takes_numbers), None)
-    if odd is not None:
-        raise ParameterError(f"{odd!r} is for texts and events alone, whose decoder is told tokens. Leave it out.")
+    rows = "tokens" if loss.vocabulary else "ratings" if loss.packed else "numbers"
+    for part in each_objective(objective):
+        if rows not in part.takes:
+            raise ParameterError(f"{part!r} cannot be used with {_UNSUITED[rows]}")
     objective.meet(loss, preparation.slot_names_)
     objective.begin(shape, latent_dim)
     if preparation.heads_ and objective.given:

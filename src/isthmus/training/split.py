@@ -52,6 +52,11 @@ class SubsetRows:
         """Whether `take` gives a mask."""
         return self.rows.has_mask
 
+    @property
+    def whole(self) -> Rows:
+        """The source of all rows, however many subsets lie between."""
+        return self.rows.whole if isinstance(self.rows, SubsetRows) else self.rows
+
     def take(self, index: Tensor, out: Prepared | None = None) -> Prepared:
         """Give the rows at places `index` of the subset."""
         return self.rows.take(self.index.to(index.device)[index], out)

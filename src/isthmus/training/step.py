@@ -94,7 +94,8 @@ class Step:
             output = self._decode(z, x if generator is None else objective.feed(x, z, generator))
         known = mask
         if learnt is not None:
-            learnt = learnt.view(-1, *[1] * (x.ndim - 1)).expand_as(x)
+            like = x if mask is None else mask
+            learnt = learnt.view(-1, *[1] * (like.ndim - 1)).expand_as(like)
             known = learnt if mask is None else mask & learnt
         batch = Batch(x, known, seen, told, h, z, output.to(x.dtype), self.loss)
         reconstruction = objective.reconstruction(batch)
@@ -120,7 +121,7 @@ class Step:
 
     def _decode(self, z: Tensor, told: Tensor) -> Tensor:
         """Decode codes; a decoder may be shown the rows: one of tokens always, any other in training alone."""
-        shown = self.loss.vocabulary or self.network.training
+        shown = self.loss.told or self.network.training
         return self.network.decode(z, told, self.progress) if shown else self.network.decode(z)
 
     def _code(self, h: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

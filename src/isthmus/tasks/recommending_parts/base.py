@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from scipy import sparse
 
 from isthmus.autoencoder import Autoencoder
 from isthmus.data.raw import Csr
@@ -61,7 +62,7 @@ class Model(ABC):
     #: What each parameter may be: a check, and words for a message.
     PARAMETERS: ClassVar[Mapping[str, tuple[Check, str]]] = {}
     #: Whether it learns from values ("4 of 5 stars") and predicts them, rather than who took what.
-    values: ClassVar[bool] = False
+    values: bool = False
 
     @abstractmethod
     def fit(self, interactions: Csr, holdout: Holdout | None, settings: Settings) -> Self:
@@ -93,13 +94,11 @@ class Model(ABC):
 
     def contributions(self, history: Csr, item: int) -> np.ndarray:
         """How much the score of an item falls without each entry of one history (1, n_items): float32 (entries,)."""
-        entries = history.nnz
-        without = history[np.zeros(entries, np.int64)].tolil()
-        for row, column in enumerate(history.indices):
-            without[row, column] = 0
-        left = without.tocsr()
-        left.eliminate_zeros()
-        return self.scores(history)[0, item] - self.scores(left)[:, item]
+        n = history.nnz
+        others = ~np.eye(n, dtype=bool)
+        data, indices = np.tile(history.data, (n, 1))[others], np.tile(history.indices, (n, 1))[others]
+        without = sparse.csr_matrix((data, indices, np.arange(n + 1) * (n - 1)), shape=(n, history.shape[1]))
+        return self.scores(history)[0, item] - self.scores(without)[:, item]
 
     # --- To a folder and back
 
@@ -117,8 +116,13 @@ class Model(ABC):
 
     def take_autoencoders(self, autoencoders: Mapping[str, Autoencoder]) -> None:
         """Take back what `autoencoders` gave."""
+        assert not autoencoders, f"{self.name} holds no autoencoders"
 
     @property
     def chosen(self) -> dict[str, Any]:
         """What was chosen in place of "auto", by name; JSON-able."""
         return {}
+
+    def settled(self) -> Model:
+        """Give a model that is not fitted, with what this one chose in place of "auto": to be fitted to all users."""
+        return type(self)(**{name: self.chosen.get(name, getattr(self, name)) for name in self.PARAMETERS})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -76,3 +78,83 @@ def recall(found: np.ndarray, targets: Csr) -> np.ndarray:
     """Share of the targets among the first k, of as many as k can hold: float64 (m,); NaN where there is no target."""
     with np.errstate(invalid="ignore"):
         return found.sum(1) / np.minimum(np.diff(targets.indptr), found.shape[1]).astype(float)
+
+
+def average_precision(found: np.ndarray, targets: Csr) -> np.ndarray:
+    """Mean precision at the hits, over as many targets as k can hold: float64 (m,); NaN where there is no target.
+
+    Its mean over users is MAP@k.
+
+    Parameters
+    ----------
+    found : bool ndarray of shape (m, k)
+        What `hits` gives.
+    targets : csr_matrix of shape (m, n_items)
+    """
+    precision = np.cumsum(found, axis=1) / np.arange(1, found.shape[1] + 1)
+    with np.errstate(invalid="ignore"):
+        return (precision * found).sum(1) / np.minimum(np.diff(targets.indptr), found.shape[1])
+
+
+def coverage(items: np.ndarray, n_items: int) -> float:
+    """Share of all items that any user is given.
+
+    Parameters
+    ----------
+    items : int64 ndarray of shape (m, k)
+        -1 where there is none.
+    n_items : int
+    """
+    return len(np.unique(items[items >= 0])) / n_items
+
+
+def novelty(items: np.ndarray, counts: np.ndarray, n_users: int) -> np.ndarray:
+    """Mean self-information of what each user is given, in bits: float64 (m,); NaN where that is nothing.
+
+    The self-information of an item is -log2 of the share of users who took it: of one that everybody knows, 0.
+
+    Parameters
+    ----------
+    items : int64 ndarray of shape (m, k)
+        -1 where there is none.
+    counts : ndarray of shape (n_items,)
+        Users of each item; one that nobody took is counted as if half a user had.
+    n_users : int
+
+    References
+    ----------
+    T. Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems", PNAS 107, 2010.
+    """
+    bits = -np.log2(np.maximum(counts, 0.5) / n_users)
+    there = items >= 0
+    with np.errstate(invalid="ignore"):
+        return np.where(there, bits[items], 0.0).sum(1) / there.sum(1)
+
+
+#: Values of scores of one block of users: 64 MB.
+BLOCK_VALUES = 2**24
+
+
+def mean_ndcg(score: Callable[[Csr], np.ndarray], history: Csr, targets: Csr, k: int = 100) -> float:
+    """Mean NDCG@k over users that have a target, what they have taken hidden; scored in blocks of users.
+
+    Parameters
+    ----------
+    score : callable
+        From a history (m, n_items) to scores (m, n_items), which are overwritten.
+    history, targets : csr_matrix of shape (m, n_items)
+    k : int, default=100
+
+    Returns
+    -------
+    float
+        0 where no user has a target.
+    """
+    step = max(1, BLOCK_VALUES // max(1, history.shape[1]))
+    gains = []
+    for start in range(0, history.shape[0], step):
+        rows = slice(start, start + step)
+        items, _ = top_k(score(history[rows]), k, history[rows])
+        gains.append(ndcg(hits(items, targets[rows]), targets[rows]))
+    known = np.concatenate([np.zeros(0), *gains])
+    return float(np.nanmean(known)) if np.isfinite(known).any() else 0.0

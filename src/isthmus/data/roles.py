@@ -1,0 +1,90 @@
+"""Which column of a table of interactions is the user, the item, the value and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from isthmus.exceptions import DataError, ParameterError
+
+#: What a column may be, in the order of columns without a telling name, and the names that tell.
+ROLES: dict[str, tuple[str, ...]] = {
+    "user": ("user", "users", "userid", "uid", "customer", "customerid", "member", "memberid", "visitorid", "reviewer"),
+    "item": (
+        *("item", "items", "itemid", "iid", "movie", "movieid", "product", "productid", "book", "bookid"),
+        *("article", "articleid", "song", "songid", "track", "trackid", "artist", "artistid", "wine", "wineid", "isbn"),
+    ),
+    "value": ("value", "rating", "ratings", "score", "stars", "weight", "count", "plays", "playcount"),
+    "time": ("time", "timestamp", "date", "datetime", "when", "day", "unixtime", "ratedat", "createdat"),
+}
+#: Names of columns by role, in the order of ROLES or by role: `columns=`.
+Columns = Sequence[str] | Mapping[str, str] | None
+
+
+def choose_columns(names: list[Any], columns: Columns, origin: str) -> dict[str, Any]:
+    """Find the column of each role that there is.
+
+    Parameters
+    ----------
+    names : list of str
+        Of all columns.
+    columns : Columns
+        What a person said of them.
+    origin : str
+
+    Returns
+    -------
+    dict of role to name
+        In the order of `ROLES`; with "user" and "item".
+
+    Raises
+    ------
+    DataError
+        If the columns named are not there, or names do not tell.
+    ParameterError
+        If `columns` is of another form.
+    """
+    if columns is not None:
+        return _chosen(names, columns, origin)
+    if len(names) < 2:
+        raise DataError(
+            f"{origin} has {len(names)} column{'s' * (len(names) != 1)}; interactions need two, a user and an item."
+        )
+    found: dict[str, Any] = {}
+    for name in names:
+        plain = "".join(letter for letter in str(name).lower() if letter.isalnum())
+        for role, telling in ROLES.items():
+            if plain in telling:
+                found.setdefault(role, name)
+    if "user" in found and "item" in found:
+        return {role: found[role] for role in ROLES if role in found}
+    if len(names) > len(ROLES):
+        raise DataError(
+            f"{origin} has the columns {', '.join(map(str, names[:12]))}, whose names do not tell which is the user "
+            "and which the item. Say it by columns=(USER, ITEM), or (USER, ITEM, VALUE, TIME)."
+        )
+    rest = iter([name for name in names if name not in found.values()])
+    for role in ROLES:
+        if role not in found and (name := next(rest, None)) is not None:
+            found[role] = name
+    return {role: found[role] for role in ROLES if role in found}
+
+
+def _chosen(names: list[Any], columns: Any, origin: str) -> dict[str, Any]:
+    """Columns as a person names them."""
+    said = f"columns={columns!r:.200} cannot be used; expected names of two to four columns (user, item, value, time)"
+    if isinstance(columns, Mapping):
+        given = dict(columns)
+        if not {"user", "item"} <= set(given) <= set(ROLES):
+            raise ParameterError(f"{said}, or a mapping with the keys user, item, and perhaps value and time.")
+    elif isinstance(columns, (str, bytes)) or not isinstance(columns, Sequence) or not 2 <= len(columns) <= len(ROLES):
+        raise ParameterError(f"{said}.")
+    else:
+        given = dict(zip(ROLES, columns, strict=False))
+    by_text = {str(name): name for name in names}
+    for name in given.values():
+        if str(name) not in by_text:
+            raise DataError(f"columns= names {name!r}, but {origin} has only {', '.join(list(by_text)[:12])}.")
+    if len(set(map(str, given.values()))) < len(given):
+        raise ParameterError(f"{said}, each once.")
+    return {role: by_text[str(given[role])] for role in ROLES if role in given}

@@ -1,0 +1,198 @@
+"""A fitted recommender at work: users and items by their places, blocks of users, only the best kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from isthmus.data.interactions import Interactions
+from isthmus.data.raw import Csr
+from isthmus.tasks.recommending_parts.base import Holdout, Model, Settings
+from isthmus.tasks.recommending_parts.bias import Bias
+from isthmus.tasks.recommending_parts.choosing import described, rebuilt
+from isthmus.tasks.recommending_parts.histories import Histories
+from isthmus.tasks.recommending_parts.judging import Figures, blocks, judge_ranking, judge_values, ones
+from isthmus.tasks.recommending_parts.popularity import Popularity
+from isthmus.tasks.recommending_parts.ranking import top_k
+from isthmus.tasks.retrieval_parts.naming import as_numbers, from_numbers
+
+
+@dataclass
+class Fitted:
+    """A model, who and what it knows, and what it is held against.
+
+    Parameters
+    ----------
+    model : Model
+        Fitted.
+    known : Interactions
+        Of all users, learnt from or not; with values where these were brought.
+    threshold : float or None
+        From which a value counts as taken.
+    popularity : Popularity
+    counts : ndarray of shape (n_items,)
+        Users of each item, of those learnt from.
+    n_users : int
+        Users learnt from.
+    bias : Bias or None
+        Of models of values.
+    """
+
+    model: Model
+    known: Interactions
+    threshold: float | None
+    popularity: Popularity
+    counts: np.ndarray
+    n_users: int
+    bias: Bias | None
+
+    @classmethod
+    def of(cls, model: Model, known: Interactions, threshold: float | None, rows: Csr, settings: Settings) -> Fitted:
+        """Fit what the model is held against to the users learnt from."""
+        popularity = Popularity().fit(ones(rows), None, settings)
+        counts = np.bincount(rows.indices, minlength=rows.shape[1])
+        bias = Bias().fit(rows, None, settings) if model.values else None
+        return cls(model, known, threshold, popularity, counts, rows.shape[0], bias)
+
+    def history(self, asked: Histories) -> Csr:
+        """Give histories as the model takes them."""
+        return asked.given_to(self.model.values, self.threshold)
+
+    def best(
+        self, asked: Histories, k: int, filter_seen: bool, columns: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Best k items of each history, and their scores; of users without one, what is popular.
+
+        Parameters
+        ----------
+        asked : Histories
+        k : int
+        filter_seen : bool
+            Whether to leave out the items of the history.
+        columns : int ndarray or None
+            Items to choose from; None: all.
+
+        Returns
+        -------
+        items : int64 ndarray of shape (m, k)
+            -1 where there is none left.
+        scores : float32 ndarray of shape (m, k)
+        """
+        history = self.history(asked)
+        items, scores = np.full((len(asked.users), k), -1), np.full((len(asked.users), k), -np.inf, np.float32)
+        for span in self._blocks(asked):
+            block, hidden = history[span], asked.matrix[span] if filter_seen else None
+            items[span], scores[span] = _top(self.model, block, k, hidden, columns)
+            cold = np.flatnonzero(np.diff(block.indptr) == 0)
+            if len(cold):
+                of_cold = None if hidden is None else hidden[cold]
+                found = _top(self.popularity, block[cold], k, of_cold, columns)
+                items[span.start + cold], scores[span.start + cold] = found
+        return items, scores
+
+    def predict(self, asked: Histories, of_pair: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Score pairs of a user asked for and an item: float32 ndarray of shape (n,).
+
+        Parameters
+        ----------
+        asked : Histories
+        of_pair : int ndarray of shape (n,)
+            Position of the user among those asked for.
+        at : int ndarray of shape (n,)
+            Position of the item; -1 where it is not known.
+        """
+        history = self.history(asked)
+        out = np.full(len(at), np.nan, np.float32)
+        order = np.argsort(of_pair, kind="stable")
+        for span in self._blocks(asked):
+            block = history[span]
+            scores = self.model.scores(block)
+            cold = np.flatnonzero(np.diff(block.indptr) == 0)
+            if self.bias is None and len(cold):
+                scores[cold] = self.popularity.scores(block[cold])
+            low, high = np.searchsorted(of_pair[order], [span.start, span.stop])
+            here = order[low:high]
+            known, new = here[at[here] >= 0], here[at[here] < 0]
+            out[known] = scores[of_pair[known] - span.start, at[known]]
+            if self.bias is not None:
+                general = self.bias.learnt()[0]["mean"] + self.bias.users(block)
+                out[new] = general[of_pair[new] - span.start]
+        return out
+
+    def similar(self, at: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Best k others of each item, and how like it they are: as `best`."""
+        found = []
+        for span in blocks(len(at), len(self.known.items)):
+            some = at[span]
+            itself = sparse.csr_matrix(
+                (np.ones(len(some), np.float32), some, np.arange(len(some) + 1)), shape=(len(some), len(self.counts))
+            )
+            found.append(top_k(np.array(self.model.similar(some), np.float32), k, itself))
+        return np.concatenate([items for items, _ in found]), np.concatenate([scores for _, scores in found])
+
+    def codes(self, asked: Histories) -> np.ndarray:
+        """Codes of users: float32 ndarray of shape (m, d)."""
+        history = self.history(asked)
+        found = [self.model.codes(history[span]) for span in self._blocks(asked)]
+        return np.concatenate(found).astype(np.float32, copy=False)
+
+    def judge(self, holdout: Holdout, k: int | None) -> Figures:
+        """Judge the model on users held out, each with something to be found."""
+        figures = judge_ranking(self.model, self.popularity, holdout, self.counts, self.n_users, k)
+        return figures if self.bias is None else judge_values(self.model, self.bias, holdout) | figures
+
+    def _blocks(self, asked: Histories) -> list[slice]:
+        return blocks(len(asked.users), len(self.known.items))
+
+    # --- To a folder and back
+
+    def learnt(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Give all of it as JSON values and as arrays; the autoencoders within go their own way."""
+        known = self.known
+        values, own = self.model.learnt()
+        arrays = {f"model.{name}": array for name, array in own.items()}
+        arrays |= {"users": as_numbers(known.users), "items": as_numbers(known.items), "counts": self.counts}
+        arrays |= {"data": known.matrix.data, "indices": known.matrix.indices, "indptr": known.matrix.indptr}
+        about: dict[str, Any] = {"model": described(self.model), "learnt": values, "threshold": self.threshold}
+        about |= {"n_users": self.n_users, "container": known.container, "has_values": known.has_values}
+        if self.bias is not None:
+            about["bias"], own = self.bias.learnt()
+            arrays |= {f"bias.{name}": array for name, array in own.items()}
+        return about, arrays
+
+    @classmethod
+    def restored(cls, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray], autoencoders: Any) -> Fitted:
+        """Take back what `learnt` gave."""
+        users, items, counts = from_numbers(arrays["users"]), from_numbers(arrays["items"]), arrays["counts"]
+        parts = arrays["data"], arrays["indices"], arrays["indptr"]
+        matrix = sparse.csr_matrix(parts, shape=(len(users), len(items)))
+        model = rebuilt(about["model"]).restore(about["learnt"], _named("model.", arrays))
+        model.take_autoencoders(autoencoders)
+        return cls(
+            model,
+            Interactions(matrix, users, items, None, about["has_values"], about["container"]),
+            about["threshold"],
+            Popularity().restore({}, {"counts": counts.astype(np.float32)}),
+            counts,
+            about["n_users"],
+            Bias().restore(about["bias"], _named("bias.", arrays)) if "bias" in about else None,
+        )
+
+
+def _named(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _top(
+    model: Model, history: Csr, k: int, hidden: Csr | None, columns: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Best k items of each history, of some items or all."""
+    if columns is None:
+        return model.top(history, k, hidden)
+    scores = np.ascontiguousarray(model.scores(history)[:, columns])
+    items, scores = top_k(scores, k, None if hidden is None else hidden[:, columns])
+    return np.where(items >= 0, columns[items], -1), scores
