@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,9 @@ from rich.table import Table
 from scipy.sparse import csr_matrix
 
 from isthmus import Recommender
+from isthmus.tasks import split_users
+from isthmus.tasks.recommending_parts.base import Holdout
+from isthmus.tasks.recommending_parts.splitting import Split
 
 #: Best items of each of m histories, as columns: (histories, k) -> int64 ndarray (m, k).
 Ranker = Callable[[csr_matrix], np.ndarray]
@@ -39,71 +42,15 @@ OURS = ("edlae", "ease", "elsa", "deep", "auto", "deep+edlae")
 DEPTH = 100
 
 
-class Part(NamedTuple):
-    """Users held out: what a model is shown, and what it is to find."""
-
-    shown: csr_matrix
-    hidden: csr_matrix
-
-
-class Split(NamedTuple):
-    """Users to learn from, to choose on and to judge by; ids of the items, in the order of the columns."""
-
-    train: csr_matrix
-    validation: Part
-    test: Part
-    items: np.ndarray
-
-
-# --- Data
-
-
-def taken(folder: Path) -> tuple[csr_matrix, np.ndarray]:
-    """Who liked what, users with 5 such at least, and the ids of the items."""
-    frame = pd.read_csv(folder / "xwines_ratings.csv.gz")
-    frame = frame[frame.rating >= 4]
-    frame = frame[frame.groupby("user").item.transform("size") >= 5]
-    users, rows = np.unique(frame.user, return_inverse=True)
-    items, columns = np.unique(frame.item, return_inverse=True)
-    return csr_matrix((np.ones(len(frame), np.float32), (rows, columns)), shape=(len(users), len(items))), items
-
-
-def split(X: csr_matrix, items: np.ndarray, seed: int) -> Split:
-    """Split users 70/15/15, and of the latter hide a fifth of the items, rounded down but one at least."""
-    rng = np.random.default_rng(seed)
-    held = int(0.15 * X.shape[0])
-    order = rng.permutation(X.shape[0])
-    train = X[np.sort(order[2 * held :])]
-    known = np.flatnonzero(train.getnnz(0))
-    validation, test = (folded(X[np.sort(order[i * held : (i + 1) * held])][:, known], rng) for i in (1, 0))
-    return Split(train[:, known], validation, test, items[known])
-
-
-def folded(X: csr_matrix, rng: np.random.Generator) -> Part:
-    """Hide a fifth of each row, of rows of 2 and more."""
-    hidden = np.zeros(X.nnz, dtype=bool)
-    for start, end in zip(X.indptr[:-1], X.indptr[1:], strict=True):
-        if end - start >= 2:
-            hidden[start + rng.choice(end - start, max(1, int(0.2 * (end - start))), replace=False)] = True
-    coo = X.tocoo()
-    shown, wanted = (csr_matrix((coo.data[of], (coo.row[of], coo.col[of])), shape=X.shape) for of in (~hidden, hidden))
-    rows = np.flatnonzero(wanted.getnnz(1))
-    return Part(shown[rows], wanted[rows])
-
-
-def pairs(X: csr_matrix, items: np.ndarray, prefix: str) -> pd.DataFrame:
-    """Rows of a matrix as a person has them: a frame of users and items."""
-    coo = X.tocoo()
-    return pd.DataFrame({"user": [f"{prefix}{row}" for row in coo.row], "item": items[coo.col]})
-
-
 # --- Measures, apart from the package's own
 
 
-def metrics(ranked: np.ndarray, part: Part) -> np.ndarray:
+def metrics(ranked: np.ndarray, part: Holdout) -> np.ndarray:
     """NDCG@100, Recall@20 and Recall@50, means over users."""
-    wanted = part.hidden.getnnz(1)
-    hit = np.take_along_axis(part.hidden.toarray(), ranked.clip(min=0), axis=1) * (ranked >= 0)
+    judged = np.flatnonzero(part.targets.getnnz(1))
+    targets, ranked = part.targets[judged], ranked[judged]
+    wanted = targets.getnnz(1)
+    hit = np.take_along_axis(targets.toarray(), ranked.clip(min=0), axis=1) * (ranked >= 0)
     gain = 1 / np.log2(np.arange(2, DEPTH + 2))
     ideal = np.cumsum(gain)[np.minimum(wanted, DEPTH) - 1]
     recalls = [(hit[:, :k].sum(1) / np.minimum(wanted, k)).mean() for k in (20, 50)]
@@ -116,16 +63,16 @@ def best(scores: np.ndarray, shown: csr_matrix) -> np.ndarray:
     return np.argsort(-scores, axis=1, kind="stable")[:, :DEPTH]
 
 
-def chosen(rankers: Iterable[Ranker], part: Part) -> Ranker:
+def chosen(rankers: Iterable[Ranker], part: Holdout) -> Ranker:
     """Give the ranker that is best on the users for validation."""
-    return max(rankers, key=lambda ranker: metrics(ranker(part.shown), part)[0])
+    return max(rankers, key=lambda ranker: metrics(ranker(part.history), part)[0])
 
 
 # --- What is compared: each fits on a split, and gives what ranks
 
 
 def popularity(data: Split, seed: int) -> Ranker:
-    counts = data.train.sum(0).A1
+    counts = data.train.matrix.sum(0).A1
     return lambda shown: best(np.tile(counts, (shown.shape[0], 1)), shown)
 
 
@@ -135,7 +82,7 @@ def linear(weights: np.ndarray) -> Ranker:
 
 def neighbours(data: Split, seed: int) -> Ranker:
     """Item-kNN: damped cosines of the nearest items."""
-    gram = (data.train.T @ data.train).toarray().astype(np.float64)
+    gram = (data.train.matrix.T @ data.train.matrix).toarray().astype(np.float64)
     norms = np.sqrt(np.diag(gram))
 
     def fitted(size: int, damping: float) -> Ranker:
@@ -149,7 +96,7 @@ def neighbours(data: Split, seed: int) -> Ranker:
 
 def ease(data: Split, seed: int) -> Ranker:
     """EASE (Steck, 2019) in float64, as it is written there."""
-    gram = (data.train.T @ data.train).toarray().astype(np.float64)
+    gram = (data.train.matrix.T @ data.train.matrix).toarray().astype(np.float64)
 
     def fitted(l2: float) -> Ranker:
         inverse = np.linalg.inv(gram + l2 * np.eye(len(gram)))
@@ -168,7 +115,7 @@ def ials(data: Split, seed: int) -> Ranker:
         model = AlternatingLeastSquares(
             factors=factors, regularization=regularization, alpha=alpha, iterations=15, random_state=seed, num_threads=1
         )
-        model.fit(data.train, show_progress=False)
+        model.fit(data.train.matrix, show_progress=False)
 
         def rank(shown: csr_matrix) -> np.ndarray:
             users = model.recalculate_user(np.arange(shown.shape[0]), shown)
@@ -186,14 +133,12 @@ def ours(model: str) -> Callable[[Split, int], Ranker]:
     def fit(data: Split, seed: int) -> Ranker:
         words = model.split("+")
         recommender = Recommender(words[0] if len(words) == 1 else tuple(words), random_state=seed, device="cpu")
-        whole = csr_matrix(data.validation.shown + data.validation.hidden)
-        recommender.fit(pairs(data.train, data.items, "t"), validation=pairs(whole, data.items, "v"))
+        recommender.fit(data.train, validation=data.validation)
 
         def rank(shown: csr_matrix) -> np.ndarray:
-            found = recommender.recommend(pairs(shown, data.items, "h"), k=DEPTH)
+            found = recommender.recommend(shown, k=DEPTH)
             ranked = np.full((shown.shape[0], DEPTH), -1)
-            rows = found["user"].str[1:].astype(int)
-            ranked[rows, found["rank"] - 1] = np.searchsorted(data.items, found["item"])
+            ranked[found["user"], found["rank"] - 1] = np.searchsorted(data.train.items, found["item"])
             return ranked
 
         return rank
@@ -207,12 +152,13 @@ PEERS = {"popularity": popularity, "item-kNN": neighbours, "EASE, numpy": ease, 
 def measured(name: str, folder: Path, seed: int) -> list[float]:
     """Metrics on the test, seconds to fit and choose, seconds to rank, MiB that the process grew by."""
     warnings.simplefilter("ignore")
-    data = split(*taken(folder), seed)
+    frame = pd.read_csv(folder / "xwines_ratings.csv.gz")
+    data = split_users(frame.loc[frame.rating >= 4, ["user", "item"]], random_state=seed)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
     rank = (PEERS[name] if name in PEERS else ours(name))(data, seed)
     middle = time.perf_counter()
-    ranked = rank(data.test.shown)
+    ranked = rank(data.test.history)
     end = time.perf_counter()
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     return [*metrics(ranked, data.test), middle - start, end - middle, grown / 1024]
