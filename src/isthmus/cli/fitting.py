@@ -91,6 +91,11 @@ def fit(
             "--kind bag: `isthmus fit` judges what comes back by its error, which words lack. `isthmus index` makes "
             "a database of texts; in Python Autoencoder(kind='bag') fits them."
         )
+    if kind == "ratings":
+        raise ParameterError(
+            "--kind ratings: `isthmus recommend` fits a recommender to a file of users and items; in Python "
+            "Autoencoder(kind='ratings') takes a sparse matrix."
+        )
     raw = selection.read(source, kind)
     asked = color_of(raw, color)
     beside = None if validation is None else selection.read(validation, raw.kind)

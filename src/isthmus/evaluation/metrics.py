@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from isthmus.data.ratings import RATINGS
 from isthmus.data.texts import BAG
 from isthmus.exceptions import DataError
 
@@ -219,6 +220,12 @@ def row_errors(x: np.ndarray, x_hat: np.ndarray, seen: np.ndarray) -> np.ndarray
 
 def measure(model: Autoencoder, raw: Raw) -> Measured:
     """Sum up the errors of the model and of its PCA over all rows of `raw`."""
+    if model.kind_ == RATINGS:
+        raise DataError(
+            "Of ratings only the entries are known, and all others come back as well: there is no error to compare. "
+            "Recommender.evaluate says how good the ranking is beside popularity; comparison_ has the share of the "
+            "entries that are not ranked first beside that of singular vectors."
+        )
     if model.kind_ == BAG:
         raise DataError(
             "Texts come back as words, which have no error to compare. The model's comparison_ has that of their axes "

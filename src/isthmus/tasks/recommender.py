@@ -22,7 +22,7 @@ from isthmus.tasks.recommending_parts.fitted import Fitted
 from isthmus.tasks.recommending_parts.frames import as_frame
 from isthmus.tasks.recommending_parts.histories import Histories, as_histories, choice, places
 from isthmus.tasks.recommending_parts.holding_out import as_holdout, counted, hold_out, without_items_of_nobody
-from isthmus.tasks.recommending_parts.judging import Figures
+from isthmus.tasks.recommending_parts.judging import Figures, Judge
 from isthmus.tasks.recommending_parts.splitting import THRESHOLD
 
 KIND = "ratings"
@@ -59,6 +59,9 @@ class Recommender(Task):
         The model in use.
     chosen_ : dict
         Its name, what was chosen in place of "auto", and the figures on users held out that it was chosen by.
+    evaluation_ : dict or None
+        What `evaluate` gave on the users held out, by whom it was chosen: on others it may do a little worse. None
+        where nobody could be held out.
     users_, items_ : ndarray of int64, or of str objects
         Names of the users and items known, sorted unless a matrix brought its own.
     kind_ : str
@@ -182,15 +185,16 @@ class Recommender(Task):
         else:
             left, holdout = hold_out(taken, learnt, self.validation_fraction, seed)
             rows, everyone = taken[left], taken[learnt]
-        model, self.chosen_ = fit_best(compared, rows, everyone, holdout, settings)
-        self._take(Fitted.of(model, found, self.threshold, rows if everyone is None else everyone, settings))
+        model, self.chosen_, self.evaluation_ = fit_best(compared, rows, everyone, holdout, settings)
+        beside = Judge.of(values, rows if everyone is None else everyone, settings)
+        self._take(Fitted(model, found, self.threshold, beside))
         return self
 
     def _take(self, fitted: Fitted) -> None:
         self._fitted = fitted
         self.model_ = fitted.model
         self.users_, self.items_ = fitted.known.users, fitted.known.items
-        self.kind_, self.n_rows_ = KIND, fitted.n_users
+        self.kind_, self.n_rows_ = KIND, fitted.beside.n_users
 
     # --- Verbs
 
@@ -335,7 +339,9 @@ class Recommender(Task):
         check_is_fitted(self)
         if k is not None:
             _check_k(k)
-        return self._fitted.judge(as_holdout(X, self._fitted.known, self._fitted.threshold, self._seed()), k)
+        fitted = self._fitted
+        holdout = as_holdout(X, fitted.known, fitted.threshold, self._seed())
+        return fitted.beside.judge(fitted.model, holdout, k)
 
     # --- Parts of the verbs
 
@@ -365,11 +371,11 @@ class Recommender(Task):
         parts = self.model if isinstance(self.model, (tuple, list)) else [self.model]
         # An autoencoder of a person's own is found again within the model.
         own = [isinstance(part, Autoencoder) for part in parts]
-        values = {"fitted": about, "chosen": self.chosen_, "own": own}
+        values = {"fitted": about, "chosen": self.chosen_, "evaluation": self.evaluation_, "own": own}
         return Learnt(values, arrays, self.model_.autoencoders())
 
     def _restore(self, learnt: Learnt) -> None:
-        self.chosen_ = learnt.values["chosen"]
+        self.chosen_, self.evaluation_ = learnt.values["chosen"], learnt.values["evaluation"]
         self._take(Fitted.restored(learnt.values["fitted"], learnt.arrays, learnt.autoencoders))
         own = learnt.values["own"]
         if any(own):

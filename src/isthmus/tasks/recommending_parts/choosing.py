@@ -12,9 +12,8 @@ from isthmus.data.raw import Csr
 from isthmus.exceptions import ModelFileError
 from isthmus.tasks.recommending_parts.base import Holdout, Model, Settings
 from isthmus.tasks.recommending_parts.blend import Blend
-from isthmus.tasks.recommending_parts.judging import as_given_to, chosen_by, ones
+from isthmus.tasks.recommending_parts.judging import Figures, Judge, as_given_to, chosen_by, ones
 from isthmus.tasks.recommending_parts.models import MODELS, make_model
-from isthmus.tasks.recommending_parts.popularity import Popularity
 
 AUTO = "auto"
 #: What "auto" compares, up to so many items and above: the matrix of a closed form grows as their square.
@@ -52,7 +51,7 @@ def fit_best(
     everyone: Csr | None,
     holdout: Holdout | None,
     settings: Settings,
-) -> tuple[Model, dict[str, Any]]:
+) -> tuple[Model, dict[str, Any], Figures | None]:
     """Fit models, keep the one that is better on the users held out, and fit it to all users where that is cheap.
 
     Parameters
@@ -71,11 +70,13 @@ def fit_best(
     Model
     dict
         What was chosen, and on which figures.
+    dict or None
+        The best one beside the baselines, on the users held out, before it was fitted to them.
     """
     values = compared[0].values
     if holdout is None:
         best = compared[0].fit(rows if values else ones(rows), None, settings)
-        return best, {"model": best.name, **_plain(best.chosen)}
+        return best, {"model": best.name, **_plain(best.chosen)}, None
     figures: list[float] = []
     for model in compared:
         model.fit(rows if values else ones(rows), as_given_to(model, holdout), settings)
@@ -84,17 +85,17 @@ def fit_best(
     name = "NDCG@100" if not values else "RMSE"
     shown = figures if not values else [float(np.sqrt(-figure)) for figure in figures]
     about: dict[str, Any] = {f"{name} of {model.name}": figure for model, figure in zip(compared, shown, strict=True)}
-    if not values:
-        about["NDCG@100 of popularity"] = chosen_by(Popularity().fit(ones(rows), None, settings), holdout)
-    about["users held out"] = int(holdout.history.shape[0])
-    chosen = {"model": best.name, **_plain(best.chosen), **about}
     # A network would have to be trained once more, and would have nobody to say when to stop.
+    judged = Judge.of(values, rows, settings).judge(best, holdout, None)
+    if not values:
+        about["NDCG@100 of popularity"] = judged["NDCG@100"]["popularity"]
+    chosen = {"model": best.name, **_plain(best.chosen), **about, "users held out": int(holdout.history.shape[0])}
     if everyone is None:
-        return best, chosen
+        return best, chosen, judged
     again = not best.autoencoders()
     if again:
         best = best.settled().fit(everyone if values else ones(everyone), None, settings)
-    return best, chosen | {"fitted to those held out as well": again}
+    return best, chosen | {"fitted to those held out as well": again}, judged
 
 
 def _plain(chosen: dict[str, Any], before: str = "") -> dict[str, Any]:

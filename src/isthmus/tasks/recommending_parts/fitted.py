@@ -11,11 +11,11 @@ from scipy import sparse
 
 from isthmus.data.interactions import Interactions
 from isthmus.data.raw import Csr
-from isthmus.tasks.recommending_parts.base import Holdout, Model, Settings
+from isthmus.tasks.recommending_parts.base import Model
 from isthmus.tasks.recommending_parts.bias import Bias
 from isthmus.tasks.recommending_parts.choosing import described, rebuilt
 from isthmus.tasks.recommending_parts.histories import Histories
-from isthmus.tasks.recommending_parts.judging import Figures, blocks, judge_ranking, judge_values, ones
+from isthmus.tasks.recommending_parts.judging import Judge, blocks
 from isthmus.tasks.recommending_parts.popularity import Popularity
 from isthmus.tasks.recommending_parts.ranking import top_k
 from isthmus.tasks.retrieval_parts.naming import as_numbers, from_numbers
@@ -33,30 +33,14 @@ class Fitted:
         Of all users, learnt from or not; with values where these were brought.
     threshold : float or None
         From which a value counts as taken.
-    popularity : Popularity
-    counts : ndarray of shape (n_items,)
-        Users of each item, of those learnt from.
-    n_users : int
-        Users learnt from.
-    bias : Bias or None
-        Of models of values.
+    beside : Judge
+        The baselines.
     """
 
     model: Model
     known: Interactions
     threshold: float | None
-    popularity: Popularity
-    counts: np.ndarray
-    n_users: int
-    bias: Bias | None
-
-    @classmethod
-    def of(cls, model: Model, known: Interactions, threshold: float | None, rows: Csr, settings: Settings) -> Fitted:
-        """Fit what the model is held against to the users learnt from."""
-        popularity = Popularity().fit(ones(rows), None, settings)
-        counts = np.bincount(rows.indices, minlength=rows.shape[1])
-        bias = Bias().fit(rows, None, settings) if model.values else None
-        return cls(model, known, threshold, popularity, counts, rows.shape[0], bias)
+    beside: Judge
 
     def history(self, asked: Histories) -> Csr:
         """Give histories as the model takes them."""
@@ -90,7 +74,7 @@ class Fitted:
             cold = np.flatnonzero(np.diff(block.indptr) == 0)
             if len(cold):
                 of_cold = None if hidden is None else hidden[cold]
-                found = _top(self.popularity, block[cold], k, of_cold, columns)
+                found = _top(self.beside.popularity, block[cold], k, of_cold, columns)
                 items[span.start + cold], scores[span.start + cold] = found
         return items, scores
 
@@ -112,14 +96,14 @@ class Fitted:
             block = history[span]
             scores = self.model.scores(block)
             cold = np.flatnonzero(np.diff(block.indptr) == 0)
-            if self.bias is None and len(cold):
-                scores[cold] = self.popularity.scores(block[cold])
+            if self.beside.bias is None and len(cold):
+                scores[cold] = self.beside.popularity.scores(block[cold])
             low, high = np.searchsorted(of_pair[order], [span.start, span.stop])
             here = order[low:high]
             known, new = here[at[here] >= 0], here[at[here] < 0]
             out[known] = scores[of_pair[known] - span.start, at[known]]
-            if self.bias is not None:
-                general = self.bias.learnt()[0]["mean"] + self.bias.users(block)
+            if self.beside.bias is not None:
+                general = self.beside.bias.learnt()[0]["mean"] + self.beside.bias.users(block)
                 out[new] = general[of_pair[new] - span.start]
         return out
 
@@ -129,7 +113,8 @@ class Fitted:
         for span in blocks(len(at), len(self.known.items)):
             some = at[span]
             itself = sparse.csr_matrix(
-                (np.ones(len(some), np.float32), some, np.arange(len(some) + 1)), shape=(len(some), len(self.counts))
+                (np.ones(len(some), np.float32), some, np.arange(len(some) + 1)),
+                shape=(len(some), len(self.beside.counts)),
             )
             found.append(top_k(np.array(self.model.similar(some), np.float32), k, itself))
         return np.concatenate([items for items, _ in found]), np.concatenate([scores for _, scores in found])
@@ -139,11 +124,6 @@ class Fitted:
         history = self.history(asked)
         found = [self.model.codes(history[span]) for span in self._blocks(asked)]
         return np.concatenate(found).astype(np.float32, copy=False)
-
-    def judge(self, holdout: Holdout, k: int | None) -> Figures:
-        """Judge the model on users held out, each with something to be found."""
-        figures = judge_ranking(self.model, self.popularity, holdout, self.counts, self.n_users, k)
-        return figures if self.bias is None else judge_values(self.model, self.bias, holdout) | figures
 
     def _blocks(self, asked: Histories) -> list[slice]:
         return blocks(len(asked.users), len(self.known.items))
@@ -155,12 +135,12 @@ class Fitted:
         known = self.known
         values, own = self.model.learnt()
         arrays = {f"model.{name}": array for name, array in own.items()}
-        arrays |= {"users": as_numbers(known.users), "items": as_numbers(known.items), "counts": self.counts}
+        arrays |= {"users": as_numbers(known.users), "items": as_numbers(known.items), "counts": self.beside.counts}
         arrays |= {"data": known.matrix.data, "indices": known.matrix.indices, "indptr": known.matrix.indptr}
         about: dict[str, Any] = {"model": described(self.model), "learnt": values, "threshold": self.threshold}
-        about |= {"n_users": self.n_users, "container": known.container, "has_values": known.has_values}
-        if self.bias is not None:
-            about["bias"], own = self.bias.learnt()
+        about |= {"n_users": self.beside.n_users, "container": known.container, "has_values": known.has_values}
+        if self.beside.bias is not None:
+            about["bias"], own = self.beside.bias.learnt()
             arrays |= {f"bias.{name}": array for name, array in own.items()}
         return about, arrays
 
@@ -176,10 +156,12 @@ class Fitted:
             model,
             Interactions(matrix, users, items, None, about["has_values"], about["container"]),
             about["threshold"],
-            Popularity().restore({}, {"counts": counts.astype(np.float32)}),
-            counts,
-            about["n_users"],
-            Bias().restore(about["bias"], _named("bias.", arrays)) if "bias" in about else None,
+            Judge(
+                Popularity().restore({}, {"counts": counts.astype(np.float32)}),
+                counts,
+                about["n_users"],
+                Bias().restore(about["bias"], _named("bias.", arrays)) if "bias" in about else None,
+            ),
         )
 
 

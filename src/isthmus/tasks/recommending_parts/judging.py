@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from isthmus.data.raw import Csr
-from isthmus.tasks.recommending_parts.base import Holdout, Model
+from isthmus.tasks.recommending_parts.base import Holdout, Model, Settings
+from isthmus.tasks.recommending_parts.bias import Bias
+from isthmus.tasks.recommending_parts.popularity import Popularity
 from isthmus.tasks.recommending_parts.ranking import average_precision, coverage, hits, ndcg, novelty, recall
 from isthmus.tasks.recommending_parts.values import predictions
 
@@ -58,6 +61,39 @@ def chosen_by(model: Model, holdout: Holdout) -> float:
     if model.values:
         return -float(np.square(predictions(model.scores, own.history, own.targets) - own.targets.data).mean())
     return float(ndcg(hits(found_by(model, own, CHOSEN_BY), own.targets), own.targets).mean())
+
+
+@dataclass
+class Judge:
+    """What a model is held against: what is popular and, of values, what is general.
+
+    Parameters
+    ----------
+    popularity : Popularity
+    counts : ndarray of shape (n_items,)
+        Users of each item, of those learnt from.
+    n_users : int
+        Users learnt from.
+    bias : Bias or None
+        Of models of values.
+    """
+
+    popularity: Popularity
+    counts: np.ndarray
+    n_users: int
+    bias: Bias | None
+
+    @classmethod
+    def of(cls, values: bool, rows: Csr, settings: Settings) -> Judge:
+        """Fit the baselines to the users learnt from."""
+        popularity = Popularity().fit(ones(rows), None, settings)
+        counts = np.bincount(rows.indices, minlength=rows.shape[1])
+        return cls(popularity, counts, rows.shape[0], Bias().fit(rows, None, settings) if values else None)
+
+    def judge(self, model: Model, holdout: Holdout, k: int | None) -> Figures:
+        """Judge a model on users held out, each with something to be found."""
+        figures = judge_ranking(model, self.popularity, holdout, self.counts, self.n_users, k)
+        return figures if self.bias is None else judge_values(model, self.bias, holdout) | figures
 
 
 def judge_ranking(
