@@ -170,8 +170,10 @@ def rankings(console: Console, folder: Path, splits: int, names: list[str]) -> N
         table.add_column(column, justify="left" if column == "model" else "right")
     for name in names:
         runs = np.array([apart(measured, name, folder, seed) for seed in range(splits)])
-        errors = runs.std(0, ddof=1) / np.sqrt(splits) if splits > 1 else np.full(runs.shape[1], np.nan)
-        quality = [f"{mean:.4f} ({error:.4f})" for mean, error in zip(runs.mean(0)[:3], errors, strict=False)]
+        quality = [f"{mean:.4f}" for mean in runs.mean(0)[:3]]
+        if splits > 1:
+            errors = runs.std(0, ddof=1)[:3] / np.sqrt(splits)
+            quality = [f"{mean} ({error:.4f})" for mean, error in zip(quality, errors, strict=True)]
         table.add_row(name, *quality, *(f"{figure:.1f}" for figure in runs.mean(0)[3:5]), f"{runs[:, 5].max():.0f}")
         console.print(name, *quality, runs[:, 0].round(4).tolist(), style="dim")
     console.print(table)
@@ -258,7 +260,7 @@ def main() -> None:
     parser.add_argument("--neighbours", metavar="NAME", help="words of a wine's name and winery")
     parser.add_argument("--model", default="auto", help="what --neighbours is answered by")
     asked = parser.parse_args()
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `implicit` asks for, in the processes to come
     console = Console(width=140)
     if asked.neighbours:
         by_name(console, asked.data, asked.neighbours, asked.model)
