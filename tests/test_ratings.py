@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy import sparse
@@ -128,6 +129,22 @@ def test_values_are_predicted_where_they_are_known():
     assert ae.score(X) > 0.3
 
 
+def test_interactions_are_taken_as_they_come(tmp_path):
+    users, items = matrix().nonzero()
+    frame = pd.DataFrame({"user": users, "item": [f"i{item:02}" for item in items]})
+    ae = small().fit(frame)
+    np.testing.assert_array_equal(ae.transform(frame), small().fit(matrix()).transform(matrix()))
+    assert ae.feature_names_in_[3] == "i03"
+    frame.to_csv(tmp_path / "taken.csv", index=False)
+    np.testing.assert_array_equal(ae.transform(tmp_path / "taken.csv"), ae.transform(frame))
+    new = pd.DataFrame({"user": ["ann", "ann", "bo"], "item": ["i04", "unheard of", "i05"]})
+    with pytest.warns(UserWarning, match="1 of the items were not there in fit.*unheard of"):
+        codes = ae.transform(new)
+    row = np.zeros((1, 24))
+    row[0, 4] = 1
+    np.testing.assert_allclose(codes[:1], ae.transform(row), atol=1e-6)
+
+
 def test_a_zero_is_a_value_where_there_is_an_entry():
     X = sparse.csr_matrix((np.array([0.0, 2.0, 0.0]), ([0, 1, 2], [0, 1, 0])), shape=(3, 2))
     raw = as_raw(X, kind="ratings")
@@ -166,8 +183,8 @@ def test_items_that_are_shown_take_no_part():
     x = torch.tensor([[[1.0, 1.0, 1.0], [3.0, 1.0, 0.0]]])
     left = decoder(z)[:, 1:].log_softmax(1)
     told = decoder(z, x)
-    assert float(told[0, 1]) == pytest.approx(float(left[0, 1]), rel=1e-5)
-    assert float(told[0, 0]) == 0
+    assert told[0, 1].item() == pytest.approx(left[0, 1].item(), rel=1e-5)
+    assert told[0, 0].item() == 0
 
 
 def test_squares_are_those_of_the_entries():

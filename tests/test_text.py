@@ -99,7 +99,7 @@ def test_parameters_of_numbers_are_refused(given, words):
 
 def test_teacher_forcing_and_deletion_are_for_tokens():
     X = np.random.default_rng(0).normal(size=(30, 3))
-    with pytest.raises(ParameterError, match="for texts and events alone"):
+    with pytest.raises(ParameterError, match="it is for texts and events"):
         small(objective=TeacherForcing(0.5)).fit(X)
     with pytest.raises(ParameterError, match="noise='delete'"):
         small(objective=Denoising("delete")).fit(X)

@@ -108,3 +108,15 @@ def write_sounds(folder: Path) -> None:
         write_sound(folder / "noises" / f"{i}.wav", noise, 4000)
         write_sound(folder / "calls" / f"{i}.wav", voice + noise, 4000)
     write_sound(folder / "call.wav", voice + noise, 4000)
+
+
+def write_ratings(folder: Path, n: int = 60) -> None:
+    """Write who said what of which items, of three sorts, and the history of a new user."""
+    rng = np.random.default_rng(0)
+    with (folder / "ratings.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["user", "item", "rating"])
+        for user in range(n):
+            for item in rng.choice(24, 12, replace=False):
+                writer.writerow([f"u{user}", f"i{item}", 5 if item % 3 == user % 3 else 3])
+    (folder / "items.txt").write_text("i1\ni4\n\ni7\n")

@@ -15,7 +15,7 @@ import time
 import numpy as np
 import pytest
 import typer
-from cli_files import write_lines, write_mending, write_people, write_photos, write_series, write_sounds
+from cli_files import write_lines, write_mending, write_people, write_photos, write_ratings, write_series, write_sounds
 
 import isthmus
 from isthmus.cli import main
@@ -116,6 +116,7 @@ def test_every_example_of_the_help_works(made, tmp_path, monkeypatch, standard_i
     write_lines(tmp_path)
     write_sounds(tmp_path)
     write_series(tmp_path / "series.csv")
+    write_ratings(tmp_path)
     monkeypatch.chdir(tmp_path)
     to = ["--latent-dim", "2", "--max-epochs", "1", "-q"]
     assert main(["fit", "photos", "--to", "photo-model", *to]) == 0

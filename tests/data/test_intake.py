@@ -71,11 +71,6 @@ def test_rows_of_a_table_can_be_sequences_of_one_channel():
     assert not back.flat
 
 
-def test_kinds_to_come_say_so():
-    with pytest.raises(ParameterError, match=r"not available yet.*'table'"):
-        as_raw(np.zeros((5, 3)), kind="ratings")
-
-
 def test_unknown_kind_lists_the_known():
     with pytest.raises(ParameterError, match=r"kind='picture' is not known.*'image'"):
         as_raw(np.zeros((5, 3)), kind="picture")

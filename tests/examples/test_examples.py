@@ -55,6 +55,7 @@ def test_every_example_says_what_one_learns():
         "table_features.py",
         "retrieval.py",
         "mending.py",
+        "recommend.py",
     }
     for script in scripts:
         assert re.match(r'"""[^"]*\b[Yy]ou learn here\b', script.read_text()), script.name
@@ -165,6 +166,21 @@ def test_retrieval(tmp_path):
     assert raw > ours > pca + 0.03
     assert "it finds [9000, " in said
     assert "<html" in (tmp_path / "retrieval.html").read_text()
+
+
+def test_recommend(tmp_path):
+    said = run(EXAMPLES / "recommend.py", tmp_path)
+    popular, neighbours, linear = (figures(line_with(said, name))[0] for name in ("popularity", "knn", "edlae"))
+    assert linear > 1.3 * popular
+    assert neighbours > 1.3 * popular
+    alike = line_with(said, "Like comedy-00").split(": ")[1].split(", ")
+    assert {name.split("-")[0] for name in alike} == {"comedy"}
+    assert "popularity" in (tmp_path / "recommend.html").read_text()
+
+
+def test_recommending_of_the_guide(tmp_path):
+    ours, popular = figures(line_with(run(ROOT / "docs" / "snippets" / "recommend.py", tmp_path), "NDCG@10"))
+    assert ours > popular
 
 
 def test_search_of_the_guide(tmp_path):

@@ -327,3 +327,25 @@ def test_auto_says_what_it_compared():
     figures = {name: value for name, value in model.chosen_.items() if name.startswith("NDCG@100 of")}
     best = max((name for name in figures if "popularity" not in name), key=lambda name: figures[name])
     assert best == f"NDCG@100 of {model.chosen_['model']}"
+
+
+def test_items_that_nobody_took_are_recommended_by_what_they_are_like(tmp_path):
+    about = pd.DataFrame({"item": [f"i{i:02}" for i in range(ITEMS + 3)]})
+    about["sort"] = [f"sort {i % GROUPS}" for i in range(len(about))]
+    model = Recommender("ease", threshold=3, random_state=0).fit(FRAME, items=about)
+    assert len(model.items_) == ITEMS
+    new = ["i30", "i31", "i32"]
+    found = model.recommend(["u000", "u001", "u002"], k=1, items=new)
+    assert found["item"].tolist() == new
+    every = model.recommend("u000", k=ITEMS + 3, filter_seen=False)
+    assert len(every) == ITEMS + 3
+    assert every["item"].tolist().index("i30") < every["item"].tolist().index("i31")
+    scores = every.set_index("item")["score"]
+    np.testing.assert_allclose(model.predict([("u000", "i30"), ("u000", "i00")]), scores[["i30", "i00"]], rtol=1e-5)
+    cold = model.recommend({"x": []}, k=ITEMS + 3)
+    assert set(cold["item"][-3:]) == set(new)
+    assert not set(new) & set(model.recommend("u000", k=ITEMS + 3, exclude=new)["item"])
+    model.save(tmp_path / "m")
+    pd.testing.assert_frame_equal(load(tmp_path / "m").recommend(k=5), model.recommend(k=5))
+    with pytest.raises(DataError, match="items: none of the 30"):
+        Recommender("ease").fit(FRAME, items=about.assign(item=range(len(about))))

@@ -17,6 +17,7 @@ from isthmus.cli import (
     kinds,
     looking,
     options,
+    recommending,
     scoring,
     searching,
     synthesizing,
@@ -73,6 +74,7 @@ PANELS = (
     (filling, "Do a job"),
     (synthesizing, "Do a job"),
     (searching, "Do a job"),
+    (recommending, "Do a job"),
 )
 for module, panel in PANELS:
     for command in module.COMMANDS:

@@ -311,3 +311,35 @@ Debug = Annotated[
     bool,
     _flag("Show the traceback of an error.", "--debug", show_default=False, is_eager=True, callback=debug_option),
 ]
+DataOrModel = Annotated[
+    str, _argument("DATA|MODEL", "File of users, items and perhaps values and times, or a folder that --save wrote.")
+]
+Threshold = Annotated[
+    float | None, _option(DATA, "Values from there on count as taken; by default every line does.", "VALUE")
+]
+RecommenderWord = Annotated[
+    str,
+    _option(
+        MODEL, "auto, popularity, knn, ease, edlae, elsa, deep ...; of values bias or autorec; edlae+deep.", "WORD"
+    ),
+]
+MinInteractions = Annotated[
+    int, _option(DATA, "Nothing is learnt from users with fewer.", "N", "--min-interactions", min=1)
+]
+Users = Annotated[list[str] | None, _option(OUTPUT, "A user to recommend to; once for each.", "USER", "--user")]
+History = Annotated[
+    str | None,
+    _option(OUTPUT, "Items of a new user, a line each (.txt), or a table of users and items.", "FILE", "--history"),
+]
+SimilarTo = Annotated[
+    list[str] | None, _option(OUTPUT, "An item to find others like; once for each.", "ITEM", "--similar")
+]
+ExplainItem = Annotated[
+    str | None, _option(OUTPUT, "Say which items of the history speak for this one.", "ITEM", "--explain")
+]
+WithSeen = Annotated[bool, _flag("Recommend items of the history as well.", "--with-seen", show_default=False)]
+ToRecommended = Annotated[
+    str | None,
+    _option(OUTPUT, ".csv, .parquet or .feather, or - for CSV on stdout.", "FILE", "-o", "--to", "--output"),
+]
+SaveRecommender = Annotated[str | None, _option(OUTPUT, "Folder to save the model in.", "MODEL", "--save")]

@@ -15,6 +15,7 @@ from isthmus.data.datasets import from_dataset
 from isthmus.data.frames import Asked, Names, as_frame, from_frame
 from isthmus.data.kinds import arrange, check_kind
 from isthmus.data.pictures import Size
+from isthmus.data.ratings import RATINGS
 from isthmus.data.raw import Raw, Schema
 from isthmus.data.readers import read
 from isthmus.data.registry import TOKENS
@@ -22,6 +23,7 @@ from isthmus.data.rows_of_tokens import TEXT, as_tokens
 from isthmus.data.sound import looks_like_sounds
 from isthmus.data.sound_features import raw_of_sounds
 from isthmus.data.texts import BAG, from_texts
+from isthmus.data.users_by_items import raw_of_interactions
 from isthmus.exceptions import ParameterError
 
 
@@ -44,11 +46,11 @@ def as_raw(
         pyarrow; a torch Dataset must be map style, its items x or (x, label); lists hold numbers, arrays of
         one shape, PIL images, texts, or (kind="events") lists of whole numbers. Sounds, as `as_sounds` takes them,
         become patches of one size (`sound_features`).
-    kind : {"auto", "vector", "table", "image", "sequence", "text", "events", "bag"}, default="auto"
+    kind : {"auto", "vector", "table", "image", "sequence", "text", "events", "bag", "ratings"}, default="auto"
         "auto": lists, 1-D arrays and columns with texts are texts; two axes are vectors; frames are tables; four axes
         are pictures, and three where the values are uint8 or uint16, or both sides are at least 8, neither more than
         twice the other and no value negative; else sequences. "bag": texts, of which the words matter but not their
-        order.
+        order. "ratings": users by items in a matrix, or interactions as `as_interactions` takes them.
     size : (int, int), optional
         Height and width that PIL images and pictures from a folder are resized to.
     columns, drop : str or sequence of str, optional
@@ -82,6 +84,9 @@ def as_raw(
     (96, 1)
     """
     check_kind(kind)
+    if kind == RATINGS and not isinstance(X, (Raw, np.ndarray, torch.Tensor)) and not sparse.issparse(X):
+        _refuse({"size": size, "columns": columns, "drop": drop, "schema": schema}, "interactions")
+        return raw_of_interactions(X, like)
     if isinstance(X, (str, os.PathLike)):
         return read(X, kind=kind, size=size, columns=columns, drop=drop, schema=schema, like=like)
     if type(X) is np.ndarray and X.dtype == object and X.ndim == 1 and len(X) and np.ndim(X[0]) > 0:

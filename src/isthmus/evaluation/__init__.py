@@ -13,6 +13,7 @@ from isthmus.evaluation.page import report
 from isthmus.evaluation.prefixes import PrefixCurve, prefix_curve
 from isthmus.evaluation.privacy import Privacy, privacy
 from isthmus.evaluation.quality import psnr, ssim
+from isthmus.evaluation.recommending import recommending_report
 from isthmus.evaluation.restored import before_after, hole
 from isthmus.evaluation.sparsity import SparseFigures, Sparsity, sparsity_figures
 from isthmus.evaluation.synthesis import Synthesis, compare_made, synthesis_report
@@ -51,6 +52,7 @@ __all__ = [
     "prefix_curve",
     "privacy",
     "psnr",
+    "recommending_report",
     "report",
     "sap",
     "sparsity_figures",

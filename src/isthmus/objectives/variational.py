@@ -163,8 +163,7 @@ class Variational(Objective):
     # Before training --------------------------------------------------------------------------------------------------
 
     def meet(self, loss: Loss, names: Sequence[str] | None) -> None:
-        # The squared error of ratings is that of no Gaussian whose variance is learnt.
-        self._loss, self._names = "ratings" if loss.packed else loss.name, names
+        self._loss, self._names = "ratings" if loss.packed else loss.name, names  # no Gaussian of a variance learnt
 
     def begin(self, shape: tuple[int, ...], latent_dim: int) -> None:
         check_weight(self, "beta")
@@ -202,10 +201,9 @@ class Variational(Objective):
             raise refuse(
                 self, "condition", f"fewer columns than the code has units, {latent_dim}, since they count in its size"
             )
-        #: Weight of the divergence of one unit, beside a reconstruction loss that is a mean over values, if all are
-        #: observed.
-        self.size = math.prod(shape)
-        self.per_unit = float(self.beta) / max(1, self.size - len(self.given))
+        #: Values of a row that are to be told, and weight of a unit's divergence beside a loss that is their mean.
+        self.size = max(1, math.prod(shape) - len(self.given))
+        self.per_unit = float(self.beta) / self.size
         self._drawn: Any = None
 
     @property
@@ -224,9 +222,7 @@ class Variational(Objective):
     def start(self, x: Tensor, mask: Tensor | None) -> None:
         untold = self._untold(x, mask)
         if mask is not None and untold is not None:
-            told = len(self.given) * len(x)
-            values = len(x) * self.size - told
-            self.own.observed.fill_(float(untold.sum()) / max(1, values)).clamp_(min=LEAST_OBSERVED)
+            self.own.observed.fill_(float(untold.sum()) / (len(x) * self.size)).clamp_(min=LEAST_OBSERVED)
         if self.spread is not None:
             self._start_gaussian(x, mask)
         if self.prior in MIXTURES:

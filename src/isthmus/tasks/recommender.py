@@ -63,7 +63,8 @@ class Recommender(Task):
         What `evaluate` gave on the users held out, by whom it was chosen: on others it may do a little worse. None
         where nobody could be held out.
     users_, items_ : ndarray of int64, or of str objects
-        Names of the users and items known, sorted unless a matrix brought its own.
+        Names of the users and items known, sorted unless a matrix brought its own; items that nobody took, of whom
+        `fit` was told by `items`, are not among them.
     kind_ : str
         "ratings".
     n_rows_ : int
@@ -137,7 +138,7 @@ class Recommender(Task):
         self.device = device
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None, *, validation: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, validation: Any = None, items: Any = None) -> Self:
         """Learn from interactions.
 
         Parameters
@@ -148,6 +149,10 @@ class Recommender(Task):
         validation : same as X, or Holdout, optional
             Interactions of other users, to choose by: a fifth of each history is hidden. All users of X are then learnt
             from. By default a share of these is held out.
+        items : frame, optional
+            What is known of items, a row each: ids in a column named like it, such as "item" (else the first), and
+            columns of numbers, of categories, or of lists joined by "|". Those that nobody took are recommended too,
+            by what users think of items like them.
 
         Returns
         -------
@@ -187,7 +192,10 @@ class Recommender(Task):
             rows, everyone = taken[left], taken[learnt]
         model, self.chosen_, self.evaluation_ = fit_best(compared, rows, everyone, holdout, settings)
         beside = Judge.of(values, rows if everyone is None else everyone, settings)
-        self._take(Fitted(model, found, self.threshold, beside))
+        fitted = Fitted(model, found, self.threshold, beside)
+        if items is not None:
+            fitted.take_features(items, rows)
+        self._take(fitted)
         return self
 
     def _take(self, fitted: Fitted) -> None:
@@ -232,7 +240,7 @@ class Recommender(Task):
         """
         check_is_fitted(self)
         _check_k(k)
-        columns = choice(items, exclude, self.items_)
+        columns = choice(items, exclude, self._fitted.items)
         asked = self._asked(users)
         return self._ranked("user", asked.users, "item", self._fitted.best(asked, k, filter_seen, columns))
 
@@ -253,7 +261,7 @@ class Recommender(Task):
         check_is_fitted(self)
         names, items, _ = as_pairs(pairs)
         users, of_pair = np.unique(names, return_inverse=True)
-        at = positions(items, self.items_)
+        at = positions(items, self._fitted.items)
         if (at < 0).any():
             unknown = np.unique(items[at < 0])
             warnings.warn(f"{len(unknown):,} items were not fitted on ({listed(unknown.tolist())}).", stacklevel=2)
@@ -353,7 +361,7 @@ class Recommender(Task):
         found, scores = best
         there = found >= 0
         rows, ranks = np.nonzero(there)
-        columns = {of: names[rows], what: self.items_[found[there]], "score": scores[there], "rank": ranks + 1}
+        columns = {of: names[rows], what: self._fitted.items[found[there]], "score": scores[there], "rank": ranks + 1}
         return as_frame(columns, self._fitted.known.container)
 
     # --- To a folder and back

@@ -40,7 +40,7 @@ def test_files_that_the_system_does_not_let_be_read(write, monkeypatch):
 
 def test_kinds_are_checked_first(write):
     path = write("t.csv", "a\n1\n")
-    with pytest.raises(ParameterError, match="kind='ratings' is not available yet"):
+    with pytest.raises(ParameterError, match="as_interactions"):
         read(path, kind="ratings")
     with pytest.raises(DataError, match="kind='image' needs pictures"):
         read(path, kind="image")

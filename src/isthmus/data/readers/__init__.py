@@ -12,6 +12,7 @@ from isthmus.data.frames import Asked, Names
 from isthmus.data.kinds import arrange, check_kind
 from isthmus.data.paths import existing
 from isthmus.data.pictures import Size, endings, parse_size
+from isthmus.data.ratings import RATINGS
 from isthmus.data.raw import Raw, Schema
 from isthmus.data.readers.columnar import read_feather, read_parquet
 from isthmus.data.readers.delimited import read_delimited, read_stdin
@@ -110,6 +111,11 @@ def read(
     (('age', 'height'), [[30.0, 1.8], [41.0, nan]], ['Ann', 'Bo'])
     """
     check_kind(kind)
+    if kind == RATINGS:
+        raise ParameterError(
+            "kind='ratings' is read by isthmus.data.as_interactions, or where it is used: Recommender().fit(path), "
+            "Autoencoder(kind='ratings').fit(path)."
+        )
     wanted, asked = parse_size(size), Asked(columns, drop, schema, None if like is None else like.columns)
     if str(source) == "-":
         _only_for_pictures(wanted, skip_bad, "standard input")

@@ -15,12 +15,12 @@ from isthmus.tasks.recommending_parts.gram import gram, invert, require_memory
 from isthmus.tasks.recommending_parts.ranking import mean_ndcg
 from isthmus.tasks.recommending_parts.weights import ItemWeights
 
-#: What "auto" chooses from, walked from the middle one named in STARTS.
+#: What "auto" chooses from, walked from STARTS.
 GRIDS: Mapping[str, Sequence[float]] = {
-    "l2": tuple(2.0**power for power in range(21)),
+    "l2": tuple(2 ** (power / 2) for power in range(41)),
     "dropout": (0.0, 0.25, 0.5, 0.75),
 }
-STARTS: Mapping[str, float] = {"l2": 256.0, "dropout": 0.25}
+STARTS: Mapping[str, float] = {"l2": 2**8.5, "dropout": 0.25}
 #: A figure must be better by this to be preferred: far above what rounding moves, far below what matters.
 MARGIN = 1e-5
 L2 = (either(number(0, open_left=True), AUTO), "a number above 0, or 'auto'")
@@ -161,7 +161,7 @@ class EASE(ClosedForm):
     Parameters
     ----------
     l2 : float or "auto", default="auto"
-        Penalty, in users of an item; "auto" walks powers of 2 on held-out users.
+        Penalty, in users of an item; "auto" walks powers of the root of 2 on held-out users.
 
     References
     ----------

@@ -18,10 +18,9 @@ from isthmus.networks import each_of
 from isthmus.objectives import Collaborative, Denoising, FoldIn
 from isthmus.parameters import AUTO, either, number, whole, word
 from isthmus.tasks.recommending_parts.base import Holdout, Model, Settings
-from isthmus.training.plan import default_weight_decay
 
-#: How many times the usual decay of the weights suits users, of whom each brings little.
-DECAY = 10.0
+#: Users for whom the weights decay at a rate of 1; at one in proportion to fewer of more, down to the least.
+DECAY, LEAST_DECAY = 4000, 0.01
 #: What stands in place of an autoencoder's own defaults, by the name of the recipe.
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "fold_in": {"dropout": 0.5},
@@ -146,7 +145,7 @@ class Deep(Model):
             objective=objective_of(self.recipe, self.hide),
             max_epochs=self.epochs,
             members=self.members,
-            weight_decay=DECAY * default_weight_decay(n_users),
+            weight_decay=min(1.0, max(LEAST_DECAY, DECAY / n_users)),
             **RECIPES[self.recipe],
             **common,
         )

@@ -9,16 +9,21 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from isthmus.data.ids import as_ids
 from isthmus.data.interactions import Interactions
 from isthmus.data.raw import Csr
 from isthmus.tasks.recommending_parts.base import Model
 from isthmus.tasks.recommending_parts.bias import Bias
 from isthmus.tasks.recommending_parts.choosing import described, rebuilt
+from isthmus.tasks.recommending_parts.cold_items import ItemFeatures
 from isthmus.tasks.recommending_parts.histories import Histories
-from isthmus.tasks.recommending_parts.judging import Judge, blocks
+from isthmus.tasks.recommending_parts.judging import Judge, blocks, ones
 from isthmus.tasks.recommending_parts.popularity import Popularity
 from isthmus.tasks.recommending_parts.ranking import top_k
 from isthmus.tasks.retrieval_parts.naming import as_numbers, from_numbers
+
+#: Users on whose scores it is learnt what features of items say.
+MOST_MAPPED = 500
 
 
 @dataclass
@@ -35,12 +40,39 @@ class Fitted:
         From which a value counts as taken.
     beside : Judge
         The baselines.
+    features : ItemFeatures or None
+        Of items, by which those that nobody took are scored; they follow the others.
     """
 
     model: Model
     known: Interactions
     threshold: float | None
     beside: Judge
+    features: ItemFeatures | None = None
+
+    @property
+    def items(self) -> np.ndarray:
+        """Names of all items that can be recommended: those that somebody took, then those that nobody did."""
+        warm = self.known.items
+        return warm if self.features is None else np.concatenate([warm, as_ids(self.features.cold_ids, "items=")])
+
+    def take_features(self, frame: Any, rows: Csr) -> None:
+        """Learn what features of items say, on the scores of some of the users learnt from.
+
+        Parameters
+        ----------
+        frame : frame
+            As `ItemFeatures.fit` takes it.
+        rows : csr_matrix of shape (n, n_items)
+        """
+        features = ItemFeatures().fit(frame, self.known.items)
+        some = rows[np.unique(np.linspace(0, rows.shape[0] - 1, MOST_MAPPED).astype(int))]
+        self.features = features.fit_map(self.model.scores(some if self.model.values else ones(some)))
+
+    def scores(self, history: Csr) -> np.ndarray:
+        """Score `items` for each history: float32 ndarray of shape (m, len(items))."""
+        scores = self.model.scores(history)
+        return scores if self.features is None else np.hstack([scores, self.features.map(scores)])
 
     def history(self, asked: Histories) -> Csr:
         """Give histories as the model takes them."""
@@ -70,13 +102,27 @@ class Fitted:
         items, scores = np.full((len(asked.users), k), -1), np.full((len(asked.users), k), -np.inf, np.float32)
         for span in self._blocks(asked):
             block, hidden = history[span], asked.matrix[span] if filter_seen else None
-            items[span], scores[span] = _top(self.model, block, k, hidden, columns)
+            items[span], scores[span] = self._top(block, k, hidden, columns)
             cold = np.flatnonzero(np.diff(block.indptr) == 0)
             if len(cold):
                 of_cold = None if hidden is None else hidden[cold]
-                found = _top(self.beside.popularity, block[cold], k, of_cold, columns)
+                found = self._popular(block[cold], k, of_cold, columns)
                 items[span.start + cold], scores[span.start + cold] = found
         return items, scores
+
+    def _top(
+        self, history: Csr, k: int, hidden: Csr | None, columns: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if columns is None and self.features is None:
+            return self.model.top(history, k, hidden)
+        return _best_of(self.scores(history), k, hidden, columns)
+
+    def _popular(
+        self, history: Csr, k: int, hidden: Csr | None, columns: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        scores = self.beside.popularity.scores(history)
+        none = np.zeros((len(scores), len(self.items) - scores.shape[1]), np.float32)
+        return _best_of(np.hstack([scores, none]), k, hidden, columns)
 
     def predict(self, asked: Histories, of_pair: np.ndarray, at: np.ndarray) -> np.ndarray:
         """Score pairs of a user asked for and an item: float32 ndarray of shape (n,).
@@ -94,10 +140,11 @@ class Fitted:
         order = np.argsort(of_pair, kind="stable")
         for span in self._blocks(asked):
             block = history[span]
-            scores = self.model.scores(block)
+            scores = self.scores(block)
             cold = np.flatnonzero(np.diff(block.indptr) == 0)
             if self.beside.bias is None and len(cold):
-                scores[cold] = self.beside.popularity.scores(block[cold])
+                scores[cold, : len(self.known.items)] = self.beside.popularity.scores(block[cold])
+                scores[cold, len(self.known.items) :] = 0
             low, high = np.searchsorted(of_pair[order], [span.start, span.stop])
             here = order[low:high]
             known, new = here[at[here] >= 0], here[at[here] < 0]
@@ -142,6 +189,9 @@ class Fitted:
         if self.beside.bias is not None:
             about["bias"], own = self.beside.bias.learnt()
             arrays |= {f"bias.{name}": array for name, array in own.items()}
+        if self.features is not None:
+            about["features"], own = self.features.learnt()
+            arrays |= {f"features.{name}": array for name, array in own.items()}
         return about, arrays
 
     @classmethod
@@ -152,6 +202,9 @@ class Fitted:
         matrix = sparse.csr_matrix(parts, shape=(len(users), len(items)))
         model = rebuilt(about["model"]).restore(about["learnt"], _named("model.", arrays))
         model.take_autoencoders(autoencoders)
+        features = None
+        if "features" in about:
+            features = ItemFeatures().restore(about["features"], _named("features.", arrays))
         return cls(
             model,
             Interactions(matrix, users, items, None, about["has_values"], about["container"]),
@@ -162,6 +215,7 @@ class Fitted:
                 about["n_users"],
                 Bias().restore(about["bias"], _named("bias.", arrays)) if "bias" in about else None,
             ),
+            features,
         )
 
 
@@ -169,12 +223,13 @@ def _named(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _top(
-    model: Model, history: Csr, k: int, hidden: Csr | None, columns: np.ndarray | None
+def _best_of(
+    scores: np.ndarray, k: int, hidden: Csr | None, columns: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Best k items of each history, of some items or all."""
+    """Best k items by their scores, of some or all; those that nobody took are hidden from nobody."""
+    if hidden is not None:
+        hidden = sparse.csr_matrix((hidden.data, hidden.indices, hidden.indptr), shape=scores.shape)
     if columns is None:
-        return model.top(history, k, hidden)
-    scores = np.ascontiguousarray(model.scores(history)[:, columns])
-    items, scores = top_k(scores, k, None if hidden is None else hidden[:, columns])
-    return np.where(items >= 0, columns[items], -1), scores
+        return top_k(scores, k, hidden)
+    items, best = top_k(np.ascontiguousarray(scores[:, columns]), k, None if hidden is None else hidden[:, columns])
+    return np.where(items >= 0, columns[items], -1), best

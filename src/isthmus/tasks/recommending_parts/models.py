@@ -6,12 +6,15 @@ import inspect
 
 from isthmus.exceptions import ParameterError
 from isthmus.parameters import check_parameters
+from isthmus.tasks.recommending_parts.autorec import AutoRec
 from isthmus.tasks.recommending_parts.base import Model
 from isthmus.tasks.recommending_parts.bias import Bias
 from isthmus.tasks.recommending_parts.closed import EASE, EDLAE, RDLAE
 from isthmus.tasks.recommending_parts.deep import Deep
+from isthmus.tasks.recommending_parts.elsa import ELSA
 from isthmus.tasks.recommending_parts.knn import ItemKNN
 from isthmus.tasks.recommending_parts.popularity import Popularity
+from isthmus.tasks.recommending_parts.sparse_inverse import SparseInverse
 from isthmus.words import nearest, read_arguments, split
 
 #: All models by name.
@@ -23,8 +26,11 @@ MODELS: dict[str, type[Model]] = {
         EASE,
         EDLAE,
         RDLAE,
-        Bias,
         Deep,
+        Bias,
+        AutoRec,
+        ELSA,
+        SparseInverse,
     )
 }
 

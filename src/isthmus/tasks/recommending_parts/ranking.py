@@ -9,6 +9,11 @@ import torch
 
 from isthmus.data.raw import Csr
 
+#: Values of scores of one block of users: 64 MB.
+BLOCK_VALUES = 2**24
+#: Items of which the largest score is found first.
+GROUP = 64
+
 
 def top_k(scores: np.ndarray, k: int, hidden: Csr | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Find the k best items of each row of scores.
@@ -31,13 +36,29 @@ def top_k(scores: np.ndarray, k: int, hidden: Csr | None = None) -> tuple[np.nda
     if hidden is not None:
         rows = np.repeat(np.arange(len(scores)), np.diff(hidden.indptr))
         scores[rows, hidden.indices] = -np.inf
-    best = torch.topk(torch.from_numpy(scores), min(k, scores.shape[1]), dim=1)
-    items, values = best.indices.numpy(), best.values.numpy()
+    items, values = _best(torch.from_numpy(scores), min(k, scores.shape[1]))
     items[np.isneginf(values)] = -1
     if k > scores.shape[1]:
         more = ((0, 0), (0, k - scores.shape[1]))
         items, values = np.pad(items, more, constant_values=-1), np.pad(values, more, constant_values=-np.inf)
     return items, values
+
+
+def _best(scores: torch.Tensor, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Items and scores of the k best of each row."""
+    m, n = scores.shape
+    groups = n // GROUP
+    if groups < 4 * k:
+        best = torch.topk(scores, k, dim=1)
+        return best.indices.numpy(), best.values.numpy()
+    # The k best lie in the k groups of the largest maxima, and in what is left over behind the last group.
+    split = groups * GROUP
+    grouped = scores[:, :split].unflatten(1, (groups, GROUP))
+    near = torch.topk(grouped.amax(2), k, dim=1).indices
+    items = (near[:, :, None] * GROUP + torch.arange(GROUP)).flatten(1)
+    items = torch.cat([items, torch.arange(split, n).expand(m, -1)], 1)
+    best = torch.topk(scores.gather(1, items), k, dim=1)
+    return items.gather(1, best.indices).numpy(), best.values.numpy()
 
 
 def hits(items: np.ndarray, targets: Csr) -> np.ndarray:
