@@ -151,7 +151,7 @@ PEERS = {"popularity": popularity, "item-kNN": neighbours, "EASE, numpy": ease, 
 
 def measured(name: str, folder: Path, seed: int) -> list[float]:
     """Metrics on the test, seconds to fit and choose, seconds to rank, MiB that the process grew by."""
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore")  # the children of `spawn` have filters of their own
     frame = pd.read_csv(folder / "xwines_ratings.csv.gz")
     data = split_users(frame.loc[frame.rating >= 4, ["user", "item"]], random_state=seed)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -200,6 +200,7 @@ def biases(train: pd.DataFrame, asked: pd.DataFrame) -> np.ndarray:
 def values(console: Console, folder: Path, splits: int) -> None:
     frame = pd.read_csv(folder / "xwines_ratings.csv.gz")[["user", "item", "rating"]]
     found: dict[str, list[list[float]]] = {}
+    warnings.simplefilter("ignore")  # users and items that are in the test alone
     for seed in range(splits):
         first = np.random.default_rng(seed).random(len(frame)) < 0.8
         train, test = frame[first], frame[~first]
