@@ -117,3 +117,22 @@ def test_what_cannot_be_done_is_said(shop, made, refused, tmp_path):
     refused(4, "--force", "recommend", data, "--save", model)
     (tmp_path / "empty.txt").write_text("\n")
     refused(3, "is empty", "recommend", model, "--history", tmp_path / "empty.txt")
+
+
+def test_items_that_nobody_took_are_recommended_by_a_table(shop, command, tmp_path):
+    about = tmp_path / "about.csv"
+    rows = [f"i{item},sort {item % 3}" for item in range(24)]
+    about.write_text("\n".join(["item,sort", *rows, "new,sort 1"]) + "\n")
+    words = ["recommend", shop / "ratings.csv", *FIT, "--items", about, "--save", tmp_path / "m"]
+    code, _, err = command(*words)
+    assert code == 0, err
+    found = load(tmp_path / "m").recommend(["u1", "u2"], k=1, items=["new"])
+    assert found["item"].tolist() == ["new", "new"]
+    assert found["score"][0] > found["score"][1]  # u1 takes items of sort 1
+    about.write_text("item,sort\nx,1\n")
+    code, _, err = command(*words[:-2])
+    assert code == 3
+    assert "none of the 24 items" in err
+    code, _, err = command("recommend", shop / "shop", "--items", about, "--user", "u1")
+    assert code == 2
+    assert "--items" in err

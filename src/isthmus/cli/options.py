@@ -342,4 +342,8 @@ ToRecommended = Annotated[
     str | None,
     _option(OUTPUT, ".csv, .parquet or .feather, or - for CSV on stdout.", "FILE", "-o", "--to", "--output"),
 ]
+AboutItems = Annotated[
+    str | None,
+    _option(DATA, "Table of what is known of items, a row each, for those that nobody took.", "FILE", "--items"),
+]
 SaveRecommender = Annotated[str | None, _option(OUTPUT, "Folder to save the model in.", "MODEL", "--save")]

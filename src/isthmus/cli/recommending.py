@@ -34,6 +34,7 @@ def recommend(
     *,
     columns: o.Columns = None,
     threshold: o.Threshold = None,
+    items: o.AboutItems = None,
     model: o.RecommenderWord = "auto",
     dim: o.CodeSize = "auto",
     min_interactions: o.MinInteractions = 2,
@@ -58,7 +59,12 @@ def recommend(
     fitted = is_model_folder(source)
     _check(fitted, user, history, similar, explain, to, report, save, source, force)
     if fitted:
-        given = {"--columns": columns, "--threshold": threshold, "--min-interactions": min_interactions != 2}
+        given = {
+            "--columns": columns,
+            "--threshold": threshold,
+            "--items": items,
+            "--min-interactions": min_interactions != 2,
+        }
         given |= {"--model": model != "auto", "--dim": dim != "auto", "--random-state": random_state}
         wrong = [name for name, value in given.items() if value not in (None, False)]
         if wrong:
@@ -68,6 +74,7 @@ def recommend(
         recommender = _fitted(
             source,
             columns,
+            items,
             verbose,
             {
                 "model": _pair(model),
@@ -156,7 +163,9 @@ def _pair(word: str) -> str | tuple[str, ...]:
     return parts if len(parts) == 2 and all(part.count("(") == part.count(")") for part in parts) else word
 
 
-def _fitted(source: str, columns: list[str] | None, verbose: bool, given: dict[str, Any]) -> Recommender:
+def _fitted(
+    source: str, columns: list[str] | None, items: str | None, verbose: bool, given: dict[str, Any]
+) -> Recommender:
     from isthmus import Recommender
     from isthmus.data import as_interactions
 
@@ -166,7 +175,7 @@ def _fitted(source: str, columns: list[str] | None, verbose: bool, given: dict[s
     if verbose:
         counts = f"{len(found):,} interactions of {len(found.users):,} users with {len(found.items):,} items"
         say(f"Learning from {counts} in {found.origin}.")
-    return recommender.fit(found)
+    return recommender.fit(found, items=items)
 
 
 def _saved(source: str, device: str) -> Recommender:

@@ -150,7 +150,7 @@ class Recommender(Task):
         validation : same as X, Split or Holdout, optional
             Interactions of other users, to choose by (of a split its validation users): a fifth of each history is
             hidden, and all users of X are learnt from. By default a share of these is held out.
-        items : frame, optional
+        items : frame or path, optional
             What is known of items, a row each: ids in a column named like it, such as "item" (else the first), and
             columns of numbers, of categories, or of lists joined by "|". Those that nobody took are recommended too,
             by what users think of items like them.

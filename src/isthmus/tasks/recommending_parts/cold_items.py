@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import narwhals as nw
 import numpy as np
+import pyarrow as pa
 from scipy import sparse
 
 from isthmus.data.checks import near
 from isthmus.data.frames import as_frame
 from isthmus.data.raw import Csr
+from isthmus.data.readers.few_columns import names_in, read_few
 from isthmus.exceptions import DataError
 from isthmus.tasks.recommending_parts.item_columns import FeatureColumn, learn_column
 
@@ -74,7 +77,7 @@ class ItemFeatures:
 
         Parameters
         ----------
-        frame : pandas, polars or pyarrow frame
+        frame : pandas, polars or pyarrow frame, or path of a table
             A row for each item: its id, and columns of numbers, of categories and of lists joined by "|" (or of real
             lists). Categories that fewer than two warm items have are left out, and what is missing counts as nothing.
         item_ids : sequence of length n_warm
@@ -86,7 +89,7 @@ class ItemFeatures:
             If it is no frame, an id is missing or stands twice, none of the items is in it, it has no feature, or a
             number is infinite.
         """
-        table = _table(frame)
+        table = _table(frame, self.id_column)
         name = self._name_of_ids(table)
         ids = _ids(table[name])
         place = {item: row for row, item in enumerate(ids)}
@@ -117,8 +120,7 @@ class ItemFeatures:
 
     def _name_of_ids(self, table: nw.DataFrame[Any]) -> str:
         if self.id_column is None:
-            by_name = {name.lower(): name for name in reversed(table.columns)}
-            return next((by_name[name] for name in IDS if name in by_name), table.columns[0])
+            return _name_of_ids(table.columns)
         if self.id_column not in table.columns:
             raise DataError(f"items: no column {self.id_column!r} of ids. {near(self.id_column, table.columns)}")
         return self.id_column
@@ -180,7 +182,7 @@ class ItemFeatures:
             Rows of other items, in columns as in `fit`; by default the cold items of that frame. Categories
             that were not there are left out.
         """
-        cold = self._cold if frame is None else self._encode(_table(frame))
+        cold = self._cold if frame is None else self._encode(_table(frame, self.id_column))
         centred, means = self._centred(scores)
         told = (self._warm.T @ centred.T).T @ self._map
         return means + (cold @ told.T).T - (told @ self._mean)[:, None]
@@ -220,12 +222,21 @@ class ItemFeatures:
         return self
 
 
-def _table(frame: Any) -> nw.DataFrame[Any]:
+def _table(frame: Any, id_column: str | None) -> nw.DataFrame[Any]:
+    if isinstance(frame, (str, os.PathLike)):
+        source = names_in(frame)
+        ids = id_column if id_column in source.names else _name_of_ids(source.names)
+        frame = pa.table(read_few(source, source.names, [ids]))
     table = as_frame(frame, "items")
     if table is None or not len(table):
         given = "a frame without rows" if table is not None else f"a {type(frame).__name__}"
         raise DataError(f"items: {given} cannot be used; expected a frame with a row for each item: id and features.")
     return table.rename({name: str(name) for name in table.columns})
+
+
+def _name_of_ids(names: Sequence[str]) -> str:
+    by_name = {name.lower(): name for name in reversed(names)}
+    return next((by_name[name] for name in IDS if name in by_name), names[0])
 
 
 def _ids(series: nw.Series[Any]) -> list[Any]:
