@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from isthmus.data.interactions import with_entries
 from isthmus.exceptions import ParameterError
 from isthmus.tasks.recommending_parts.autorec import AutoRec, _shrunk
 from isthmus.tasks.recommending_parts.base import Holdout, Settings
 from isthmus.tasks.recommending_parts.bias import DAMPINGS, Bias
 from isthmus.tasks.recommending_parts.models import make_model
 from isthmus.tasks.recommending_parts.residual_coders import ItemCoder
-from isthmus.tasks.recommending_parts.values import hold_out_values, keep, predictions, rmse
+from isthmus.tasks.recommending_parts.values import hold_out_values, predictions, rmse
 
 SETTINGS = Settings(seed=0)
 
@@ -75,7 +76,7 @@ def test_bias_is_the_exact_ridge_solution():
 
 
 def test_who_said_nothing_gets_the_means_of_the_items_and_what_nobody_rated_the_mean():
-    values = keep(rated(), rated().indices != 5)
+    values = with_entries(rated(), rated().indices != 5)
     model = Bias(0, 0).fit(values, None, SETTINGS)
     nobody = model.scores(sparse.csr_matrix((1, 40), dtype=np.float32))[0]
     assert nobody[5] == pytest.approx(values.data.mean(), abs=1e-5)
@@ -135,7 +136,7 @@ def test_leaving_an_entry_out_is_what_it_counts():
     one.data[0] = 0
     counts = model.contributions(one, 7)
     for entry in range(one.nnz):
-        without = keep(one, np.arange(one.nnz) != entry)
+        without = with_entries(one, np.arange(one.nnz) != entry)
         assert counts[entry] == pytest.approx(float((model.scores(one) - model.scores(without))[0, 7]), abs=1e-5)
 
 

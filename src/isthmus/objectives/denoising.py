@@ -11,6 +11,7 @@ from torch import Tensor
 from isthmus.exceptions import ParameterError
 from isthmus.objectives.base import Objective
 from isthmus.objectives.checks import LARGEST, is_number, refuse
+from isthmus.objectives.ratings import stays
 from isthmus.objectives.reconstruction import Loss
 from isthmus.objectives.tokens import END, PADDING, UNKNOWN
 
@@ -80,8 +81,7 @@ def _delete(
 def _leave_out(
     x: Tensor, mask: Tensor | None, level: float | Tensor, generator: torch.Generator, columns: Tensor | None
 ) -> Tensor:
-    drawn = torch.rand(x.shape[:-1], generator=generator, dtype=x.dtype, device=generator.device).to(x.device)
-    return x * (drawn >= level).unsqueeze(-1)
+    return x * stays(x, level, generator).unsqueeze(-1)
 
 
 NOISES: dict[str, Corruption] = {

@@ -8,6 +8,7 @@ from torch import Tensor
 from isthmus.exceptions import ParameterError
 from isthmus.objectives.base import Batch, Objective
 from isthmus.objectives.checks import is_number, refuse
+from isthmus.objectives.ratings import stays
 from isthmus.packed import there
 
 
@@ -53,8 +54,7 @@ class FoldIn(Objective):
             raise refuse(self, "level", "a share between 0 and 1")
 
     def corrupt(self, x: Tensor, mask: Tensor | None, generator: torch.Generator) -> Tensor:
-        drawn = torch.rand(x.shape[:-1], generator=generator, dtype=x.dtype, device=generator.device).to(x.device)
-        self._shown = (drawn >= float(self.level)) & there(x)
+        self._shown = stays(x, float(self.level), generator) & there(x)
         return x * self._shown.unsqueeze(-1)
 
     def feed(self, x: Tensor, z: Tensor, generator: torch.Generator) -> Tensor:

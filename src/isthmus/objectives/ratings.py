@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from isthmus.objectives.reconstruction import Loss
@@ -63,3 +64,9 @@ class SquaredOfEntries(Ratings):
 
 #: By the name that `loss=` takes.
 OF_RATINGS: dict[str, type[Ratings]] = {loss.name: loss for loss in (Multinomial, SquaredOfEntries)}
+
+
+def stays(x: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
+    """Draw which entries of packed rows stay, where a share `level` is taken away: bool (n, entries)."""
+    drawn = torch.rand(x.shape[:-1], generator=generator, dtype=x.dtype, device=generator.device)
+    return drawn.to(x.device) >= level

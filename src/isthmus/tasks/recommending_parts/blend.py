@@ -12,8 +12,8 @@ from isthmus.data.raw import Csr
 from isthmus.exceptions import ParameterError
 from isthmus.parameters import AUTO, either, number
 from isthmus.tasks.recommending_parts.base import Holdout, Model, Settings
-from isthmus.tasks.recommending_parts.ranking import hits, ndcg, top_k
-from isthmus.tasks.recommending_parts.values import BLOCK, predictions
+from isthmus.tasks.recommending_parts.ranking import blocks, hits, ndcg, top_k
+from isthmus.tasks.recommending_parts.values import predictions
 
 #: Weights that are tried, one model alone first: on a tie the simpler one is taken.
 WEIGHTS = (0.0, 1.0, 0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9)
@@ -75,7 +75,7 @@ class Blend(Model):
             return 0.5
         if self.values:
             return self._least_squares(holdout)
-        found = np.concatenate([self._ndcg(block) for block in _blocks(holdout)], axis=1)
+        found = np.concatenate([self._ndcg(holdout, span) for span in blocks(holdout.history)], axis=1)
         return WEIGHTS[int(np.argmax(np.nanmean(found, axis=1)))]
 
     def _least_squares(self, holdout: Holdout) -> float:
@@ -83,13 +83,14 @@ class Blend(Model):
         apart = second - first
         return float(np.clip(apart @ (holdout.targets.data - first) / max(float(apart @ apart), 1e-12), 0, 1))
 
-    def _ndcg(self, holdout: Holdout) -> np.ndarray:
-        """Judge each weight: ndarray of shape (weights, users)."""
-        first, second = (_standardised(model.scores(holdout.history)) for model in (self.first, self.second))
+    def _ndcg(self, holdout: Holdout, span: slice) -> np.ndarray:
+        """Judge each weight on some users: ndarray of shape (weights, users)."""
+        history, targets = holdout.history[span], holdout.targets[span]
+        first, second = (_standardised(model.scores(history)) for model in (self.first, self.second))
         found = []
         for weight in WEIGHTS:
-            items, _ = top_k(_mean(first, second, weight), AT, holdout.history)
-            found.append(ndcg(hits(items, holdout.targets), holdout.targets))
+            items, _ = top_k(_mean(first, second, weight), AT, history)
+            found.append(ndcg(hits(items, targets), targets))
         return np.stack(found)
 
     def scores(self, history: Csr) -> np.ndarray:
@@ -160,10 +161,3 @@ def _standardised(scores: np.ndarray) -> np.ndarray:
     """Bring each row to mean 0 and standard deviation 1; one of equal scores to zeros."""
     scores = scores - scores.mean(1, keepdims=True)
     return scores / np.maximum(scores.std(1, keepdims=True), np.finfo(np.float32).tiny)
-
-
-def _blocks(holdout: Holdout) -> list[Holdout]:
-    """Cut held-out users into blocks whose scores fit in memory."""
-    rows = max(1, BLOCK // holdout.history.shape[1])
-    starts = range(0, holdout.history.shape[0], rows)
-    return [Holdout(holdout.history[at : at + rows], holdout.targets[at : at + rows]) for at in starts]

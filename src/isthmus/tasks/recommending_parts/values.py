@@ -5,25 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import sparse
 
+from isthmus.data.interactions import with_entries
 from isthmus.data.raw import Csr
 from isthmus.tasks.recommending_parts.base import Holdout
-
-#: Values of a block of scores, which is what predictions for pairs cost in memory.
-BLOCK = 1 << 24
-
-
-def keep(rows: Csr, wanted: np.ndarray) -> Csr:
-    """Keep some entries of a csr_matrix, zeros among them, which are values here.
-
-    Parameters
-    ----------
-    rows : csr_matrix of shape (m, n)
-    wanted : bool ndarray of shape (nnz,)
-    """
-    ends = np.concatenate([[0], np.cumsum(wanted)])[rows.indptr]
-    return sparse.csr_matrix((rows.data[wanted], rows.indices[wanted], ends), shape=rows.shape)
+from isthmus.tasks.recommending_parts.ranking import blocks
 
 
 def hold_out_values(interactions: Csr, seed: int, share: float = 0.1) -> Holdout:
@@ -36,7 +22,7 @@ def hold_out_values(interactions: Csr, seed: int, share: float = 0.1) -> Holdout
     share : float, default=0.1
     """
     hidden = np.random.default_rng(seed).random(interactions.nnz) < share
-    return Holdout(keep(interactions, ~hidden), keep(interactions, hidden))
+    return Holdout(with_entries(interactions, ~hidden), with_entries(interactions, hidden))
 
 
 def predictions(scores: Callable[[Csr], np.ndarray], history: Csr, targets: Csr) -> np.ndarray:
@@ -49,12 +35,11 @@ def predictions(scores: Callable[[Csr], np.ndarray], history: Csr, targets: Csr)
     history, targets : csr_matrix of shape (m, n_items)
     """
     found = np.empty(targets.nnz)
-    rows = max(1, BLOCK // history.shape[1])
-    for start in range(0, history.shape[0], rows):
-        wanted = targets[start : start + rows]
+    for span in blocks(history):
+        wanted = targets[span]
         at = np.repeat(np.arange(wanted.shape[0]), np.diff(wanted.indptr))
-        block = scores(history[start : start + rows])[at, wanted.indices]
-        found[targets.indptr[start] : targets.indptr[start] + wanted.nnz] = block
+        start = targets.indptr[span.start]
+        found[start : start + wanted.nnz] = scores(history[span])[at, wanted.indices]
     return found
 
 
