@@ -99,7 +99,7 @@ def test_the_weight_does_not_depend_on_how_users_are_cut_into_blocks(monkeypatch
     noise = np.random.default_rng(2).normal(size=(2, M, M))
     weights = []
     for block in (10**6, 7 * M):
-        monkeypatch.setattr("isthmus.tasks.recommending_parts.blend.BLOCK", block)
+        monkeypatch.setattr("isthmus.tasks.recommending_parts.ranking.BLOCK_VALUES", block)
         blend = Blend(Fixed(truth + noise[0]), Fixed(truth + 2 * noise[1])).fit(held.history, held, SETTINGS)
         weights.append(blend.chosen["weight"])
     assert weights[0] == weights[1] > 0

@@ -51,7 +51,7 @@ def test_all_values_are_either_history_or_target_zeros_among_them():
 
 def test_predictions_of_pairs_are_the_cells_of_the_scores_block_by_block(monkeypatch):
     held, model = hold_out_values(rated(), seed=0), Bias(2, 2).fit(rated(), None, SETTINGS)
-    monkeypatch.setattr("isthmus.tasks.recommending_parts.values.BLOCK", 7 * 40)
+    monkeypatch.setattr("isthmus.tasks.recommending_parts.ranking.BLOCK_VALUES", 7 * 40)
     found = predictions(model.scores, held.history, held.targets)
     rows, columns = held.targets.nonzero()
     assert np.allclose(found, model.scores(held.history)[rows, columns])

@@ -15,7 +15,7 @@ from isthmus.data.raw import Csr
 from isthmus.parameters import AUTO, Check, either, number, whole, word
 from isthmus.tasks.recommending_parts.base import Holdout, Model, Settings
 from isthmus.tasks.recommending_parts.products import LargestProducts, largest_products
-from isthmus.tasks.recommending_parts.ranking import BLOCK_VALUES, mean_ndcg, top_k
+from isthmus.tasks.recommending_parts.ranking import blocks, mean_ndcg, top_k
 from isthmus.training.threads import threads_for
 
 #: Most items for which the softmax runs over all of them; above, over a sample.
@@ -218,12 +218,11 @@ class ELSA(Model):
         # What a user took counts less by its value, but then it is not to be given.
         if fast is not None and hidden is not None and history.multiply(hidden != 0).nnz == history.nnz:
             return fast(self.codes(history), k, hidden)
-        step = max(1, BLOCK_VALUES // len(self.items_))
         # One block of memory for all: fresh pages for each would cost as much as the product.
-        room = np.empty((min(step, history.shape[0]), len(self.items_)), np.float32)
+        spans = blocks(history)
+        room = np.empty((spans[0].stop, len(self.items_)), np.float32)
         found = []
-        for start in range(0, max(1, history.shape[0]), step):
-            rows = slice(start, start + step)
+        for rows in spans:
             shown = history[rows]
             scores = self._score(shown, room[: shown.shape[0]])
             found.append(top_k(scores, k, None if hidden is None else hidden[rows]))

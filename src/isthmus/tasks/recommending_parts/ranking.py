@@ -159,10 +159,6 @@ def novelty(items: np.ndarray, counts: np.ndarray, n_users: int) -> np.ndarray:
         return np.where(there, bits[items], 0.0).sum(1) / there.sum(1)
 
 
-#: Values of scores of one block of users: 64 MB.
-BLOCK_VALUES = 2**24
-
-
 def mean_ndcg(score: Callable[[Csr], np.ndarray], history: Csr, targets: Csr, k: int = 100) -> float:
     """Mean NDCG@k over users that have a target, what they have taken hidden; scored in blocks of users.
 
@@ -178,11 +174,9 @@ def mean_ndcg(score: Callable[[Csr], np.ndarray], history: Csr, targets: Csr, k:
     float
         0 where no user has a target.
     """
-    step = max(1, BLOCK_VALUES // max(1, history.shape[1]))
     gains = []
-    for start in range(0, history.shape[0], step):
-        rows = slice(start, start + step)
+    for rows in blocks(history):
         items, _ = top_k(score(history[rows]), k, history[rows])
         gains.append(ndcg(hits(items, targets[rows]), targets[rows]))
-    known = np.concatenate([np.zeros(0), *gains])
+    known = np.concatenate(gains)
     return float(np.nanmean(known)) if np.isfinite(known).any() else 0.0
