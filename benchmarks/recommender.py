@@ -38,7 +38,7 @@ from isthmus.tasks.recommending_parts.splitting import Split
 
 #: Best items of each of m histories, as columns: (histories, k) -> int64 ndarray (m, k).
 Ranker = Callable[[csr_matrix], np.ndarray]
-OURS = ("edlae", "ease", "elsa", "deep", "auto", "deep+edlae")
+OURS = ("rdlae", "edlae", "ease", "elsa", "deep", "auto", "deep+rdlae")
 DEPTH = 100
 
 
