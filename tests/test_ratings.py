@@ -14,7 +14,7 @@ import torch
 from scipy import sparse
 from sklearn.base import clone
 
-from isthmus import AnomalyDetector, Autoencoder, Collaborative, Denoising, FoldIn, Imputer, load
+from isthmus import AnomalyDetector, Autoencoder, Collaborative, Denoising, FoldIn, Imputer, Variational, load
 from isthmus.data import as_raw
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.networks import FAMILIES, Layout
@@ -280,7 +280,7 @@ def test_the_divergence_of_a_profile_weighs_by_its_entries():
         Batch.z = bound.encode(Batch.h)
         mean, log_variance = bound.posterior(Batch.h)
         each = bound.divergence(mean, log_variance, Batch.z)
-        terms[scale] = float(bound.terms(Batch)["divergence"]), each
+        terms[scale] = bound.terms(Batch)["divergence"].item(), each
     entries = torch.tensor([3.0, 1.0])
     for scale, weights in (("row", torch.ones(2)), ("profile", entries)):
         given, each = terms[scale]
@@ -297,7 +297,9 @@ def test_the_divergence_of_a_profile_weighs_by_its_entries():
         (sparse.csr_matrix(np.array([[1.0, np.inf], [1.0, 0.0]])), {}, r"the value inf in row 0, column 1"),
         (sparse.csr_matrix(np.array([[1.0, np.nan], [1.0, 0.0]])), {}, r"the value nan in row 0, column 1"),
         (sparse.csr_matrix((5, 3)), {}, "no entries"),
-        (sparse.csr_matrix(np.array([[1.0, -2.0], [1.0, 0.0]])), {}, "values down to -2; set loss='mse'"),
+        (sparse.csr_matrix(np.array([[1.0, -2.0], [1.0, 0.0]])), {}, "value -2 in row 0, column 1 .* 0 or more"),
+        (sparse.csr_matrix(np.array([[1.0, 1e30], [1.0, 0.0]])), {}, r"the value 1e\+30 in row 0, column 1"),
+        (matrix(), {"objective": Variational(condition=[0])}, "condition= takes columns of rows that are all numbers"),
         (matrix(), {"loss": "bce"}, "loss='bce' cannot be used with kind='ratings'"),
         (matrix(), {"scaling": "standard"}, "scaling='standard' cannot be used with kind='ratings'"),
         (matrix(), {"network": "conv"}, "does not take ratings"),
@@ -312,6 +314,15 @@ def test_the_divergence_of_a_profile_weighs_by_its_entries():
 def test_what_cannot_be_used_is_refused(X, given, message):
     with pytest.raises((DataError, ParameterError), match=message):
         small(**given).fit(X)
+
+
+def test_negative_values_are_refused_after_the_fit_as_well(tmp_path):
+    ae = small().fit(matrix())
+    ae.save(tmp_path / "model")
+    for model in (ae, load(tmp_path / "model")):
+        with pytest.raises(DataError, match="value -1 in row 0"):
+            model.reconstruction_error(-matrix())
+    assert np.isfinite(small(loss="mse").fit(-matrix()).reconstruct(-matrix())).all()
 
 
 def test_other_items_are_refused():

@@ -168,8 +168,9 @@ class Codec(
         Returns
         -------
         float
-            1 - squared error / variance, in prepared units, over all observed values; NaN without variance. With
-            `members`, the mean over them.
+            1 - squared error / variance, in prepared units, over all observed values; NaN without variance. Of ratings
+            1 - the share of the entries that are not among the first, of as many as a row has, over the same of a
+            ranking by popularity. With `members`, the mean over them.
         """
         check_is_fitted(self)
         error = total = 0.0

@@ -91,6 +91,8 @@ def test_an_own_autoencoder_is_used(tmp_path):
     loaded = load(tmp_path / "model")
     assert loaded.recommend([3], k=3).equals(recommender.recommend([3], k=3))
     assert loaded.model.latent_dim == 5
+    with pytest.raises(ParameterError, match="loss='mse' learns values"):
+        Recommender(Autoencoder(2, kind="ratings", loss="mse")).fit([(1, 2), (1, 3), (2, 2), (2, 3)])
     with pytest.raises(ParameterError, match="kind='vector'"):
         Recommender(Autoencoder(2, kind="vector")).fit(list(zip(users.tolist(), items.tolist(), strict=True)))
 

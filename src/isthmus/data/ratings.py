@@ -18,6 +18,8 @@ from isthmus.exceptions import DataError, ParameterError
 from isthmus.packed import MOST_COLUMNS, pack, there
 
 RATINGS = "ratings"
+#: Values beyond have squares that are lost in float32.
+LARGEST = 1e15
 
 
 class RatingsPreparation(Preparation):
@@ -28,6 +30,8 @@ class RatingsPreparation(Preparation):
 
     kind: ClassVar[str] = RATINGS
     tells_mask = False
+    #: Whether values may be below 0.
+    signed_: bool = True
 
     # --- What a kind says of itself
 
@@ -48,14 +52,9 @@ class RatingsPreparation(Preparation):
             matrix = matrix.sorted_indices()
         with np.errstate(over="ignore"):
             matrix = matrix if matrix.dtype == np.float32 else matrix.astype(np.float32)
-        odd = ~np.isfinite(matrix.data)
-        if odd.any():
-            at = int(odd.argmax())
-            row = int(np.searchsorted(matrix.indptr, at, side="right")) - 1
-            raise DataError(
-                f"{origin} has the value {matrix.data[at]} in row {row}, column {matrix.indices[at]} (counted from 0). "
-                "Values must be finite, and what is not known is no entry: leave it out."
-            )
+        _refuse(
+            matrix, ~(np.abs(matrix.data) < LARGEST), origin, f"within {LARGEST:g}, and what is not known is no entry"
+        )
         return matrix
 
     @classmethod
@@ -95,6 +94,20 @@ class RatingsPreparation(Preparation):
         self.shape_ = raw.item_shape
         return self
 
+    def refuse_negative(self, raw: Raw) -> None:
+        """Refuse values below 0, here and from now on: they are to weigh entries."""
+        self.signed_ = False
+        self._refuse_negative(raw)
+
+    def _refuse_negative(self, raw: Raw) -> None:
+        if not self.signed_:
+            _refuse(
+                raw.values,
+                np.asarray(raw.values.data) < 0,
+                raw.origin,
+                "0 or more, as loss='multinomial' weighs entries by them",
+            )
+
     def refuse_infinite(self, raw: Raw) -> None:
         """Values were looked at when they were brought."""
 
@@ -105,6 +118,7 @@ class RatingsPreparation(Preparation):
         self._check_kind(raw, name)
         self._check_names(raw, name)
         check_width(raw.item_shape[0], self.shape_[0], name)
+        self._refuse_negative(raw)
 
     def transform(self, raw: Raw, dtype: torch.dtype = torch.float32, *, name: str = "Autoencoder") -> Prepared:
         """Pack rows; the mask says where there are entries."""
@@ -124,6 +138,10 @@ class RatingsPreparation(Preparation):
 
     # --- To a file and back
 
+    def config(self) -> dict[str, Any]:
+        """Give all that was learnt as JSON-able values."""
+        return super().config() | {"signed": self.signed_}
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Give no arrays: there are none."""
         return {}
@@ -135,6 +153,7 @@ class RatingsPreparation(Preparation):
         preparation.scaling_ = config["scaling_used"]
         preparation.schema_ = Schema.from_config(config["schema"])
         preparation.shape_ = preparation.schema_.item_shape
+        preparation.signed_ = config["signed"]
         return preparation
 
 
@@ -171,6 +190,17 @@ class PackedRows:
     def to(self, device: torch.device | str) -> PackedRows:
         """Give the same rows with their batches on another device."""
         return PackedRows(self.matrix, self.dtype, device)
+
+
+def _refuse(matrix: Csr, odd: np.ndarray, origin: str, expected: str) -> None:
+    """Refuse the first odd value (DataError), by its row and column."""
+    if odd.any():
+        at = int(odd.argmax())
+        row = int(np.searchsorted(matrix.indptr, at, side="right")) - 1
+        raise DataError(
+            f"{origin} has the value {matrix.data[at]:g} in row {row}, column {matrix.indices[at]} (counted from 0). "
+            f"Values must be {expected}: correct it, or leave it out."
+        )
 
 
 def _packed(matrix: Csr, dtype: torch.dtype) -> Prepared:

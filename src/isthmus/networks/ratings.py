@@ -158,7 +158,7 @@ class Scorer(nn.Module):
             told = scores.gather(1, at)
         else:
             scores = None
-            told = torch.einsum("nd,ned->ne", h, self.last.weight[at]) + self.last.bias[at]
+            told = self._of_entries(h, at, there(x))
         if not self.multinomial:
             return told
         gone = x[..., 2] > 0 if x.shape[-1] > 2 else torch.zeros_like(at, dtype=torch.bool)
@@ -167,6 +167,13 @@ class Scorer(nn.Module):
         else:
             total = self._sampled(h, told, at, there(x), gone) if self.training else self._summed(h, at, gone)
         return (told - total).masked_fill(gone, 0)
+
+    def _of_entries(self, h: Tensor, at: Tensor, known: Tensor) -> Tensor:
+        """Scores of the entries alone, however long the longest row: (n, entries), 0 where there is none."""
+        rows, entries = known.nonzero(as_tuple=True)
+        items = at[rows, entries]
+        scores = (h[rows] * self.last.weight[items]).sum(1) + self.last.bias[items]
+        return scores.new_zeros(at.shape).index_put((rows, entries), scores)
 
     def _sampled(self, h: Tensor, told: Tensor, at: Tensor, known: Tensor, gone: Tensor) -> Tensor:
         """Logarithm of the sum over all items, estimated without bias: own items, and some of the others.

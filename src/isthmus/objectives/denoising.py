@@ -114,8 +114,9 @@ class Denoising(Objective):
         moves up (0.6 in TSDAE, Wang et al., 2021); no other noise is for them, and "delete" for nothing else.
         Of ratings "mask" leaves a share of the entries out (0.5 in Mult-DAE, Liang et al., 2018).
         A callable (x, generator) gives the corrupted batch: x is a copy of the prepared batch, a Tensor of shape
-        (n, *shape), the generator is the torch.Generator to draw from, and the result has the shape, dtype and device
-        of x; `level` is not used. A model with a callable has to be given its objective again by `load`.
+        (n, *shape), of ratings packed; the generator is the torch.Generator to draw from, and the result has the shape,
+        dtype and device of x; `level` is not used. A model with a callable has to be given its objective again by
+        `load`.
     level : float or (float, float), default=0.2
         Standard deviation, from 0 on, or share of the values, from 0 to 1. A pair is a range, from which one level is
         drawn uniformly for each batch.

@@ -63,7 +63,7 @@ class FoldIn(Objective):
     def reconstruction(self, batch: Batch) -> Tensor:
         if len(batch.output) != len(batch.x):
             raise ParameterError(f"{self!r} goes with one code of each row: set samples=1 of the other objective.")
-        hidden = there(batch.x) & ~there(batch.seen)
+        hidden = there(batch.x) & ~self._shown
         if batch.mask is not None:
             hidden = hidden & batch.mask
         return batch.loss(batch.output, batch.x, hidden)

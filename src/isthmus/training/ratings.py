@@ -11,7 +11,8 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from isthmus.data import Preparation, Raw, preparation_for
+from isthmus.data import Preparation, Raw
+from isthmus.data.ratings import RatingsPreparation
 from isthmus.data.raw import Csr
 from isthmus.exceptions import ParameterError
 from isthmus.networks import Members, Network, each_of
@@ -35,7 +36,9 @@ def prepare(params: Mapping[str, Any], raw: Raw, train: np.ndarray | None) -> tu
     Raises
     ------
     ParameterError
-        If the loss is none of ratings, cannot be had of their values, or another parameter is for numbers alone.
+        If the loss is none of ratings, or another parameter is for numbers alone.
+    DataError
+        If there are no entries, or values below 0 that are to weigh them.
     """
     name = Multinomial.name if params["loss"] == "auto" else params["loss"]
     if name not in OF_RATINGS:
@@ -53,13 +56,9 @@ def prepare(params: Mapping[str, Any], raw: Raw, train: np.ndarray | None) -> tu
             "network=(encoder, decoder) cannot be used with kind='ratings', whose rows are packed; choose one by name, "
             "such as 'dense(encoder=skip, decoder=linear)'."
         )
-    values = np.asarray(raw.values.data)
-    if name == Multinomial.name and len(values) and values.min() < 0:
-        raise ParameterError(
-            f"loss='multinomial' weighs entries by their values, but {raw.origin} has values down to "
-            f"{values.min():g}; set loss='mse' to have the values themselves predicted, or give 1 for each entry."
-        )
-    preparation = preparation_for(raw, params["scaling"]).fit(raw if train is None else raw.take(train))
+    preparation = RatingsPreparation(params["scaling"]).fit(raw if train is None else raw.take(train))
+    if name == Multinomial.name:
+        preparation.refuse_negative(raw)
     return OF_RATINGS[name](), preparation
 
 

@@ -217,9 +217,9 @@ def begin(
             raise ParameterError(f"{part!r} cannot be used with {_UNSUITED[rows]}")
     objective.meet(loss, preparation.slot_names_)
     objective.begin(shape, latent_dim)
-    if preparation.heads_ and objective.given:
+    if (preparation.heads_ or loss.packed) and objective.given:
         raise ParameterError(
-            f"{objective!r}: condition= takes columns of tables that are all numbers, and these are not. Leave "
+            f"{objective!r}: condition= takes columns of rows that are all numbers, and these are not. Leave "
             "condition=None."
         )
     return objective

@@ -16,10 +16,11 @@ from isthmus.data.ratings import RATINGS
 from isthmus.data.raw import Csr, Raw
 from isthmus.exceptions import ParameterError
 from isthmus.networks import each_of
-from isthmus.objectives import Collaborative, Denoising, FoldIn
+from isthmus.objectives import Collaborative, Denoising, FoldIn, Multinomial
 from isthmus.parameters import AUTO, either, number, whole, word
 from isthmus.tasks.recommending_parts.base import Holdout, Model, Settings
 from isthmus.tasks.recommending_parts.products import LargestProducts, largest_products
+from isthmus.training.threads import threads_for
 
 #: Users for whom the weights decay at a rate of 1; at one in proportion to fewer of more, down to the least.
 DECAY, LEAST_DECAY = 4000, 0.01
@@ -126,7 +127,9 @@ class Deep(Model):
         held = None if holdout is None else self._raw(holdout.history + holdout.targets)
         if held is None:
             unfitted.set_params(validation_fraction=0.0)
-        self.autoencoder_, self._largest = unfitted.fit(self._raw(interactions), validation=held), None
+        # How products are rounded goes by the number of threads: on one, the same seed gives the same model anywhere.
+        with threads_for(0):
+            self.autoencoder_, self._largest = unfitted.fit(self._raw(interactions), validation=held), None
         return self
 
     def _made(self, n_users: int, settings: Settings) -> Any:
@@ -139,6 +142,11 @@ class Deep(Model):
                     f"model={own!r:.200} is for kind={own.kind!r}; a recommender takes Autoencoder(kind='ratings')."
                 )
             given = own.get_params(deep=False)
+            if given["loss"] not in ("auto", Multinomial.name):
+                raise ParameterError(
+                    f"model={own!r:.200}: loss={given['loss']!r} learns values, of which a recommender that ranks has "
+                    "none; leave loss='auto', or take model='autorec' to predict values."
+                )
             defaults = {"random_state": None, "device": "auto", "verbose": 0}
             left = {name: common[name] for name, default in defaults.items() if given[name] == default}
             return own.set_params(kind=RATINGS, **left)

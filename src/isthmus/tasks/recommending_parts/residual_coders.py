@@ -14,6 +14,7 @@ from isthmus.data.raw import Csr
 from isthmus.networks import each_of
 from isthmus.objectives import FoldIn
 from isthmus.tasks.recommending_parts.base import Settings
+from isthmus.training.threads import threads_for
 
 #: Size of the codes, if nothing else is asked for; of items' codes each user's regression is solved whole.
 OF_USERS, OF_ITEMS = 50, 16
@@ -63,7 +64,7 @@ class UserCoder:
     def fit(self, residuals: Csr, latent_dim: int | str, epochs: int, settings: Settings) -> Self:
         self.scale = _scale(residuals)
         size = OF_USERS if latent_dim == "auto" else int(latent_dim)
-        self.autoencoder = _autoencoder(size, epochs, settings).fit(residuals / self.scale)
+        self.autoencoder = _fitted(_autoencoder(size, epochs, settings), residuals / self.scale)
         return self
 
     def predict(self, residuals: Csr) -> np.ndarray:
@@ -103,7 +104,7 @@ class ItemCoder:
         columns = residuals.T.tocsr()
         size = OF_ITEMS if latent_dim == "auto" else int(latent_dim)
         # Items are fewer than users, and as many steps are needed.
-        autoencoder = _autoencoder(size, 3 * epochs, settings).fit(columns / _scale(residuals))
+        autoencoder = _fitted(_autoencoder(size, 3 * epochs, settings), columns / _scale(residuals))
         codes = autoencoder.transform(columns / _scale(residuals)).astype(np.float32)
         rated = np.diff(columns.indptr) > 0
         codes -= codes[rated].mean(0)
@@ -159,3 +160,9 @@ def _autoencoder(latent_dim: int, epochs: int, settings: Settings) -> Autoencode
         device=settings.device,
         verbose=settings.verbose,
     )
+
+
+def _fitted(autoencoder: Autoencoder, rows: Csr) -> Autoencoder:
+    """Fit on one thread: the same seed gives the same model on any number."""
+    with threads_for(0):
+        return autoencoder.fit(rows)
