@@ -61,8 +61,10 @@ def print_info(path: str, config: Mapping[str, Any]) -> None:
     console.print(_pairs("Data", _schema(config.get("schema", {}))))
     console.print(_pairs("Parameters", config.get("parameters", {}).items()))
     console.print(_pairs("Chosen", config.get("chosen", {}).items()))
-    console.print(_losses(config.get("history", {}), record.get("best_epoch_")))
-    console.print(_beside_pca(config.get("comparison", {}), config.get("loss") == "tokens"))
+    if config.get("history"):  # jobs have none of their own
+        console.print(_losses(config["history"], record.get("best_epoch_")))
+    if config.get("comparison"):
+        console.print(_beside_pca(config["comparison"], config.get("loss") in ("tokens", "multinomial")))
     versions = {"isthmus": config.get("isthmus_version"), **config.get("versions", {})}
     console.print(_pairs("Versions", versions.items()))
 
@@ -120,7 +122,7 @@ def _beside_pca(comparison: Mapping[str, Any], tokens: bool) -> Table:
     split = {"validation": "rows held out of training"}.get(comparison.get("split", ""), "the training rows")
     table = _table(f"Beside PCA, on {comparison.get('rows', 0):,} {split}", "", "Isthmus", "PCA", "ratio")
     table.add_row(
-        "share of the tokens that are wrong" if tokens else "mean squared error, scaled units",
+        "share of the tokens or entries that are wrong" if tokens else "mean squared error, scaled units",
         *(_shown(comparison.get(name)) for name in ("ours", "pca", "ratio")),
     )
     return table
