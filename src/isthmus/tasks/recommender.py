@@ -193,7 +193,7 @@ class Recommender(Task):
             left, holdout = hold_out(taken, learnt, self.validation_fraction, seed)
             rows, everyone = taken[left], taken[learnt]
         model, self.chosen_, self.evaluation_ = fit_best(compared, rows, everyone, holdout, settings)
-        beside = Judge.of(values, rows if everyone is None else everyone, settings)
+        beside = Judge.of(values, rows, everyone, holdout, settings)
         fitted = Fitted(model, found, self.threshold, beside)
         if items is not None:
             fitted.take_features(items, rows)
