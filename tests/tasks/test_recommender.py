@@ -387,6 +387,15 @@ def test_an_autoencoder_of_ones_own(tmp_path, pair):
     assert again.n_rows_ > 0
 
 
+def test_ones_own_autoencoder_is_not_taken_for_that_of_a_word(tmp_path):
+    own = Autoencoder(7, kind="ratings", max_epochs=1)
+    pair = ("deep(epochs=1, latent_dim=5)", own)
+    Recommender(pair, threshold=3, random_state=0).fit(FRAME).save(tmp_path / "m")
+    word, given = load(tmp_path / "m").model
+    assert word == pair[0]
+    assert given.latent_dim == 7
+
+
 def test_a_model_of_values_keeps_its_autoencoder(tmp_path):
     model = Recommender("autorec", random_state=0).fit(FRAME)
     model.save(tmp_path / "m")

@@ -387,12 +387,12 @@ class Recommender(Task):
     def _restore(self, learnt: Learnt) -> None:
         self.chosen_, self.evaluation_ = learnt.values["chosen"], learnt.values["evaluation"]
         self._take(Fitted.restored(learnt.values["fitted"], learnt.arrays, learnt.autoencoders))
-        own = learnt.values["own"]
-        if any(own):
-            given = iter(self.model_.autoencoders().values())
-            parts = list(self.model) if len(own) == 2 else [self.model]
-            parts = [clone(next(given)) if mine else part for mine, part in zip(own, parts, strict=True)]
-            self.model = tuple(parts) if len(own) == 2 else parts[0]
+        own, given = learnt.values["own"], self.model_.autoencoders()
+        if own == [True]:
+            self.model = clone(given["deep"])
+        elif any(own):
+            parts = zip(own, self.model, ("0.deep", "1.deep"), strict=True)
+            self.model = tuple(clone(given[name]) if mine else part for mine, part, name in parts)
 
 
 def _check_k(k: Any) -> None:
