@@ -264,6 +264,12 @@ def test_elsa_scores_are_its_formula():
     np.testing.assert_allclose(model.codes(aside.history), x @ A, atol=1e-4)
 
 
+def test_a_word_s_own_size_of_code_counts_before_that_of_the_recommender():
+    asked = Settings(seed=0, latent_dim=3)
+    assert ELSA(dim=8, max_epochs=1).fit(taken(), None, asked).codes(taken()).shape[1] == 8
+    assert ELSA(max_epochs=1).fit(taken(), None, asked).codes(taken()).shape[1] == 3
+
+
 def test_the_best_of_many_items_are_found_by_groups():
     rng = np.random.default_rng(0)
     scores = rng.standard_normal((7, 5003)).astype(np.float32)

@@ -40,7 +40,7 @@ class Recommender(Task):
         or "autorec". An autoencoder on ratings of your own: the deep model with it. A pair: their blend, by a weight
         chosen on users held out.
     latent_dim : int or "auto", default="auto"
-        Size of the code, of models that have one.
+        Size of the code, of models that have one; what a word says ("elsa(dim=64)") comes before.
     threshold : float, optional
         Values from there on count as taken: 4 of 5 stars. None: every interaction does. Models that predict values
         learn from all of them.

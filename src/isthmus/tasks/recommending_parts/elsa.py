@@ -132,7 +132,7 @@ class ELSA(Model):
     def fit(self, interactions: Csr, holdout: Holdout | None, settings: Settings) -> Self:
         """Learn the codes of items; the best of all looks at the users held out is kept."""
         n_items = interactions.shape[1]
-        asked = self.dim if settings.latent_dim == "auto" else settings.latent_dim
+        asked = settings.latent_dim if self.dim == "auto" else self.dim
         dim = asked if not isinstance(asked, str) else min(64, max(1, n_items // 2))
         self._chosen = {"dim": int(dim)}
         rng = np.random.default_rng(settings.seed)
