@@ -264,6 +264,15 @@ def test_elsa_scores_are_its_formula():
     np.testing.assert_allclose(model.codes(aside.history), x @ A, atol=1e-4)
 
 
+def test_elsa_fitted_once_more_takes_as_many_steps_as_were_best():
+    X = taken()
+    model = ELSA(learning_rate=0.3, max_epochs=30).fit(X, held(), SETTINGS)
+    assert 0 < model.chosen["steps"] < 4 * 30, "or there is nothing to be seen here"
+    again = model.settled().fit(X, None, SETTINGS)
+    assert again.chosen == model.chosen
+    np.testing.assert_array_equal(again.items_, model.items_)
+
+
 def test_a_word_s_own_size_of_code_counts_before_that_of_the_recommender():
     asked = Settings(seed=0, latent_dim=3)
     assert ELSA(dim=8, max_epochs=1).fit(taken(), None, asked).codes(taken()).shape[1] == 8
