@@ -174,6 +174,13 @@ def test_the_guard_names_the_bytes_before_anything_is_allocated(monkeypatch):
         EASE().fit(many, Holdout(many, one), SETTINGS)
 
 
+def test_neighbours_beyond_memory_are_refused_before_anything_is_made(monkeypatch):
+    monkeypatch.setattr(gram_module, "memory_left", lambda: 10**6)
+    monkeypatch.setattr(sparse_module, "sparse_gram", lambda *_: pytest.fail("allocated first"))
+    with pytest.raises(ParameterError, match=r"sparse_inverse.*needs [\d,]+ bytes.*neighbours"):
+        SparseInverse(neighbours=200).fit(taken(n_items=300), None, SETTINGS)
+
+
 def test_memory_left_is_known_here():
     left = gram_module.memory_left()
     assert left is not None
@@ -184,6 +191,20 @@ def test_too_small_a_penalty_is_said():
     X = sparse.csr_matrix(np.ones((50, 30), np.float32))
     with pytest.raises(ParameterError, match="too small"):
         EASE(l2=1e-9).fit(X, None, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "word", ["ease(l2=1e300)", "sparse_inverse(l2=1e39)", "rdlae(items=1000)", "rdlae(users=1000)"]
+)
+def test_parameters_beyond_float32_are_refused_by_name(word):
+    with pytest.raises(ParameterError, match=r"cannot be used; expected a number"):
+        make_model(word)
+
+
+@pytest.mark.parametrize("word", ["ease(l2=9e19)", "sparse_inverse(l2=9e19)", "rdlae(l2=9e19, items=2, users=2)"])
+def test_the_largest_parameters_leave_the_weights_finite(word):
+    model = make_model(word).fit(taken(), None, SETTINGS)
+    assert np.isfinite(model.scores(taken(5))).all()
 
 
 def test_knn_is_the_cosine():
