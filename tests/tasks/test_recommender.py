@@ -226,6 +226,17 @@ def test_values_are_predicted_beside_the_biases(tmp_path):
     np.testing.assert_array_equal(load(tmp_path / "m").predict(FRAME), predicted)
 
 
+def test_the_bias_baseline_is_chosen_as_the_bias_model_is():
+    rng = np.random.default_rng(0)
+    values = rng.normal(3, 1, (90, 25)) + rng.normal(0, 1, (90, 1)) + rng.normal(0, 1, (1, 25))
+    rows, columns = np.nonzero(rng.random(values.shape) < 0.3)
+    rated = pd.DataFrame({"user": rows, "item": columns, "rating": values[rows, columns]})
+    model = Recommender("bias", random_state=0).fit(rated)
+    for figures in (model.evaluation_, model.evaluate(rated.assign(user=rated["user"] + 1000))):
+        for name in ("RMSE", "MAE"):
+            assert figures[name]["value"] == figures[name]["bias"]
+
+
 @pytest.mark.parametrize("model", ["popularity", "edlae", ("ease", "knn")])
 def test_a_folder_and_back(tmp_path, model):
     one = Recommender(model, threshold=3, random_state=0).fit(FRAME)
@@ -374,6 +385,15 @@ def test_an_autoencoder_of_ones_own(tmp_path, pair):
     assert given.latent_dim == 3
     again.fit(FRAME)
     assert again.n_rows_ > 0
+
+
+def test_ones_own_autoencoder_is_not_taken_for_that_of_a_word(tmp_path):
+    own = Autoencoder(7, kind="ratings", max_epochs=1)
+    pair = ("deep(epochs=1, latent_dim=5)", own)
+    Recommender(pair, threshold=3, random_state=0).fit(FRAME).save(tmp_path / "m")
+    word, given = load(tmp_path / "m").model
+    assert word == pair[0]
+    assert given.latent_dim == 7
 
 
 def test_a_model_of_values_keeps_its_autoencoder(tmp_path):

@@ -174,6 +174,13 @@ def test_the_guard_names_the_bytes_before_anything_is_allocated(monkeypatch):
         EASE().fit(many, Holdout(many, one), SETTINGS)
 
 
+def test_neighbours_beyond_memory_are_refused_before_anything_is_made(monkeypatch):
+    monkeypatch.setattr(gram_module, "memory_left", lambda: 10**6)
+    monkeypatch.setattr(sparse_module, "sparse_gram", lambda *_: pytest.fail("allocated first"))
+    with pytest.raises(ParameterError, match=r"sparse_inverse.*needs [\d,]+ bytes.*neighbours"):
+        SparseInverse(neighbours=200).fit(taken(n_items=300), None, SETTINGS)
+
+
 def test_memory_left_is_known_here():
     left = gram_module.memory_left()
     assert left is not None
@@ -184,6 +191,20 @@ def test_too_small_a_penalty_is_said():
     X = sparse.csr_matrix(np.ones((50, 30), np.float32))
     with pytest.raises(ParameterError, match="too small"):
         EASE(l2=1e-9).fit(X, None, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "word", ["ease(l2=1e300)", "sparse_inverse(l2=1e39)", "rdlae(items=1000)", "rdlae(users=1000)"]
+)
+def test_parameters_beyond_float32_are_refused_by_name(word):
+    with pytest.raises(ParameterError, match=r"cannot be used; expected a number"):
+        make_model(word)
+
+
+@pytest.mark.parametrize("word", ["ease(l2=9e19)", "sparse_inverse(l2=9e19)", "rdlae(l2=9e19, items=2, users=2)"])
+def test_the_largest_parameters_leave_the_weights_finite(word):
+    model = make_model(word).fit(taken(), None, SETTINGS)
+    assert np.isfinite(model.scores(taken(5))).all()
 
 
 def test_knn_is_the_cosine():
@@ -262,6 +283,21 @@ def test_elsa_scores_are_its_formula():
     x = aside.history.toarray()
     np.testing.assert_allclose(model.scores(aside.history), x @ A @ A.T - x, atol=1e-4)
     np.testing.assert_allclose(model.codes(aside.history), x @ A, atol=1e-4)
+
+
+def test_elsa_fitted_once_more_takes_as_many_steps_as_were_best():
+    X = taken()
+    model = ELSA(learning_rate=0.3, max_epochs=30).fit(X, held(), SETTINGS)
+    assert 0 < model.chosen["steps"] < 4 * 30, "or there is nothing to be seen here"
+    again = model.settled().fit(X, None, SETTINGS)
+    assert again.chosen == model.chosen
+    np.testing.assert_array_equal(again.items_, model.items_)
+
+
+def test_a_word_s_own_size_of_code_counts_before_that_of_the_recommender():
+    asked = Settings(seed=0, latent_dim=3)
+    assert ELSA(dim=8, max_epochs=1).fit(taken(), None, asked).codes(taken()).shape[1] == 8
+    assert ELSA(max_epochs=1).fit(taken(), None, asked).codes(taken()).shape[1] == 3
 
 
 def test_the_best_of_many_items_are_found_by_groups():

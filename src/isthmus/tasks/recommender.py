@@ -40,7 +40,7 @@ class Recommender(Task):
         or "autorec". An autoencoder on ratings of your own: the deep model with it. A pair: their blend, by a weight
         chosen on users held out.
     latent_dim : int or "auto", default="auto"
-        Size of the code, of models that have one.
+        Size of the code, of models that have one; what a word says ("elsa(dim=64)") comes before.
     threshold : float, optional
         Values from there on count as taken: 4 of 5 stars. None: every interaction does. Models that predict values
         learn from all of them.
@@ -193,7 +193,7 @@ class Recommender(Task):
             left, holdout = hold_out(taken, learnt, self.validation_fraction, seed)
             rows, everyone = taken[left], taken[learnt]
         model, self.chosen_, self.evaluation_ = fit_best(compared, rows, everyone, holdout, settings)
-        beside = Judge.of(values, rows if everyone is None else everyone, settings)
+        beside = Judge.of(values, rows, everyone, holdout, settings)
         fitted = Fitted(model, found, self.threshold, beside)
         if items is not None:
             fitted.take_features(items, rows)
@@ -387,12 +387,12 @@ class Recommender(Task):
     def _restore(self, learnt: Learnt) -> None:
         self.chosen_, self.evaluation_ = learnt.values["chosen"], learnt.values["evaluation"]
         self._take(Fitted.restored(learnt.values["fitted"], learnt.arrays, learnt.autoencoders))
-        own = learnt.values["own"]
-        if any(own):
-            given = iter(self.model_.autoencoders().values())
-            parts = list(self.model) if len(own) == 2 else [self.model]
-            parts = [clone(next(given)) if mine else part for mine, part in zip(own, parts, strict=True)]
-            self.model = tuple(parts) if len(own) == 2 else parts[0]
+        own, given = learnt.values["own"], self.model_.autoencoders()
+        if own == [True]:
+            self.model = clone(given["deep"])
+        elif any(own):
+            parts = zip(own, self.model, ("0.deep", "1.deep"), strict=True)
+            self.model = tuple(clone(given[name]) if mine else part for mine, part, name in parts)
 
 
 def _check_k(k: Any) -> None:

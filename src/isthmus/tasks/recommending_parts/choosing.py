@@ -88,7 +88,7 @@ def fit_best(
     shown = figures if not values else [float(np.sqrt(-figure)) for figure in figures]
     about: dict[str, Any] = {f"{name} of {model.name}": figure for model, figure in zip(compared, shown, strict=True)}
     # A network would have to be trained once more, and would have nobody to say when to stop.
-    judged = Judge.of(values, rows, settings).judge(best, holdout, None)
+    judged = Judge.of(values, rows, None, holdout, settings).judge(best, holdout, None)
     if not values:
         about["NDCG@100 of popularity"] = judged["NDCG@100"]["popularity"]
     chosen = {"model": best.name, **_plain(best.chosen), **about, "users held out": int(holdout.history.shape[0])}

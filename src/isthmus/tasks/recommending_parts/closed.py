@@ -23,7 +23,8 @@ GRIDS: Mapping[str, Sequence[float]] = {
 STARTS: Mapping[str, float] = {"l2": 2**8.5, "dropout": 0.25}
 #: A figure must be better by this to be preferred: far above what rounding moves, far below what matters.
 MARGIN = 1e-5
-L2 = (either(number(0, open_left=True), AUTO), "a number above 0, or 'auto'")
+#: Far above the users of any item; beyond it float32 overflows.
+L2 = (either(number(0, 1e20, open_left=True), AUTO), "a number above 0 and below 1e20, or 'auto'")
 DROPOUT = (either(number(0, 1), AUTO), "a number from 0 to below 1, or 'auto'")
 
 
@@ -79,9 +80,9 @@ class ClosedForm(ItemWeights):
     diagonal : float
         Largest weight of an item on itself, from 0 to 1.
     items : float
-        Power of an item's weight (its share of diag(G)) in its penalty; 0 treats all items alike.
+        Power of an item's weight (its share of diag(G)) in its penalty, from 0 to 2; 0 treats all items alike.
     users : float
-        Power of the size of a history by which its user counts less; 1 makes all users count alike.
+        Power of the size of a history by which its user counts less, from 0 to 2; 1 makes all users count alike.
     """
 
     def __init__(
@@ -219,9 +220,9 @@ class RDLAE(ClosedForm):
     diagonal : float, default=1.0
         Largest weight of an item on itself: 0 is EDLAE, 1 leaves it free (DLAE).
     items : float, default=0.25
-        Power of an item's popularity in its penalty.
+        Power of an item's popularity in its penalty, from 0 to 2.
     users : float, default=1.0
-        Power of the size of a history by which its user counts less.
+        Power of the size of a history by which its user counts less, from 0 to 2.
 
     References
     ----------
@@ -235,8 +236,8 @@ class RDLAE(ClosedForm):
         "l2": L2,
         "dropout": DROPOUT,
         "diagonal": (number(0, 1.0000001), "a number from 0 to 1"),
-        "items": (number(0), "a number from 0 on"),
-        "users": (number(0), "a number from 0 on"),
+        "items": (number(0, 2.0000001), "a number from 0 to 2"),
+        "users": (number(0, 2.0000001), "a number from 0 to 2"),
     }
 
     def __init__(

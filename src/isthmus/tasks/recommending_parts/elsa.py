@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -126,13 +127,15 @@ class ELSA(Model):
         self.loss = loss
         self.max_epochs = max_epochs
         self.learning_rate = learning_rate
+        #: Steps to take, where it is known how many were best.
+        self._steps: int | None = None
         #: The items' codes, and what finds their largest products, made when first asked for.
         self._largest: tuple[np.ndarray, LargestProducts | None] | None = None
 
     def fit(self, interactions: Csr, holdout: Holdout | None, settings: Settings) -> Self:
         """Learn the codes of items; the best of all looks at the users held out is kept."""
         n_items = interactions.shape[1]
-        asked = self.dim if settings.latent_dim == "auto" else settings.latent_dim
+        asked = settings.latent_dim if self.dim == "auto" else self.dim
         dim = asked if not isinstance(asked, str) else min(64, max(1, n_items // 2))
         self._chosen = {"dim": int(dim)}
         rng = np.random.default_rng(settings.seed)
@@ -142,7 +145,7 @@ class ELSA(Model):
         size = self._batch_size(interactions)
         work = len(raw) * int(dim) * (int(dim) if self.loss == "cosine" else min(size, 2 * SAMPLE))
         with threads_for(work):
-            self._descend(interactions, holdout, rng, raw, log_scale, optimiser, size)
+            self._chosen["steps"] = self._descend(interactions, holdout, rng, raw, log_scale, optimiser, size)
         return self
 
     def _descend(
@@ -154,13 +157,16 @@ class ELSA(Model):
         log_scale: Tensor,
         optimiser: torch.optim.Optimizer,
         size: int,
-    ) -> None:
-        """Take the steps; what was best on the users held out is kept."""
-        n_items = len(raw)
-        best, waited, kept = -1.0, 0, None
-        looks = min(ROUND, -(-interactions.shape[0] // size))
+    ) -> int:
+        """Take the steps; what was best on the users held out is kept, and after how many steps that was is given."""
+        n_items, step = len(raw), 0
+        best, waited, kept, kept_at = -1.0, 0, None, 0
+        there = np.flatnonzero(np.diff(interactions.indptr))
+        epoch = -(-len(there) // size)
+        most = self.max_epochs * epoch if self._steps is None else self._steps
+        looks = min(ROUND, epoch)
         counts = np.bincount(interactions.indices, minlength=n_items) + 1.0
-        for step, rows in enumerate(self._batches(interactions, size, rng), start=1):
+        for step, rows in enumerate(islice(_batches(interactions, there, size, rng), most), start=1):
             A = functional.normalize(raw, dim=1)
             if self.loss == "cosine":
                 loss = cosine_loss(A, rows)
@@ -175,25 +181,18 @@ class ELSA(Model):
             self.items_ = now
             figure = self._figure(holdout)
             if figure > best + 1e-5:
-                best, waited, kept = figure, 0, now
+                best, waited, kept, kept_at = figure, 0, now, step
             else:
                 waited += 1
                 if waited >= PATIENCE:
                     break
         self.items_ = _normal(raw) if kept is None else kept
+        return kept_at or step
 
     def _batch_size(self, interactions: Csr) -> int:
         """Users of one step: at least four steps an epoch."""
         n = interactions.shape[0]
         return max(1, min(1024 if interactions.shape[1] <= FULL else 4096, n // 4))
-
-    def _batches(self, interactions: Csr, size: int, rng: np.random.Generator) -> Iterator[Csr]:
-        """Users in random order, epoch by epoch; those without history are left out."""
-        there = np.flatnonzero(np.diff(interactions.indptr))
-        for _ in range(self.max_epochs):
-            order = rng.permutation(there)
-            for start in range(0, len(order), size):
-                yield interactions[order[start : start + size]]
 
     def _figure(self, holdout: Holdout) -> float:
         """NDCG@100 on the users held out, or the first of them."""
@@ -246,6 +245,12 @@ class ELSA(Model):
         """What was chosen in place of "auto"."""
         return dict(self._chosen)
 
+    def settled(self) -> ELSA:
+        """Give a model that is not fitted: of the same size, to take as many steps as were best."""
+        model = ELSA(self._chosen["dim"], self.loss, self.max_epochs, self.learning_rate)
+        model._steps = self._chosen["steps"]
+        return model
+
     def learnt(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Give what was learnt as JSON values and as arrays."""
         return {"chosen": self.chosen}, {"items": self.items_}
@@ -254,6 +259,14 @@ class ELSA(Model):
         """Take back what `learnt` gave."""
         self._chosen, self.items_ = dict(values["chosen"]), arrays["items"]
         return self
+
+
+def _batches(interactions: Csr, users: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[Csr]:
+    """Some users in random order, epoch by epoch, without end."""
+    while True:
+        order = rng.permutation(users)
+        for start in range(0, len(order), size):
+            yield interactions[order[start : start + size]]
 
 
 def _normal(raw: Tensor) -> np.ndarray:

@@ -61,14 +61,28 @@ def require_memory(model: str, n_items: int, matrices: int, instead: str) -> Non
     ParameterError
         Names the bytes needed and those there are.
     """
-    needed = 4 * matrices * n_items**2
+    shape = f"{matrices} of {n_items:,} x {n_items:,} float32"
+    require_bytes(
+        f"model={model!r} on {n_items:,} items",
+        4 * matrices * n_items**2,
+        shape,
+        f"Take {instead}, which need memory by the interactions only, or keep fewer items.",
+    )
+
+
+def require_bytes(what: str, needed: int, shape: str, instead: str) -> None:
+    """Refuse what would not fit, before anything is allocated.
+
+    Raises
+    ------
+    ParameterError
+        Names the bytes needed, in what `shape`, those there are, and what to do `instead`.
+    """
     left = memory_left()
     if left is not None and needed > (1 - RESERVE) * left:
         raise ParameterError(
-            f"model={model!r} on {n_items:,} items needs {needed:,} bytes ({needed / 2**30:.1f} GiB, in {matrices} of "
-            f"{n_items:,} x {n_items:,} float32), and {left:,} bytes ({left / 2**30:.1f} GiB) of memory are left, of "
-            f"which {RESERVE:.0%} are kept free. Take {instead}, which need memory by the interactions only, or keep "
-            "fewer items."
+            f"{what} needs {needed:,} bytes ({needed / 2**30:.1f} GiB, in {shape}), and {left:,} bytes "
+            f"({left / 2**30:.1f} GiB) of memory are left, of which {RESERVE:.0%} are kept free. {instead}"
         )
 
 

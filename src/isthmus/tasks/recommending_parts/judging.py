@@ -74,11 +74,15 @@ class Judge:
     bias: Bias | None
 
     @classmethod
-    def of(cls, values: bool, rows: Csr, settings: Settings) -> Judge:
-        """Fit the baselines to the users learnt from."""
-        popularity = Popularity().fit(ones(rows), None, settings)
-        counts = np.bincount(rows.indices, minlength=rows.shape[1])
-        return cls(popularity, counts, rows.shape[0], Bias().fit(rows, None, settings) if values else None)
+    def of(cls, values: bool, rows: Csr, everyone: Csr | None, holdout: Holdout | None, settings: Settings) -> Judge:
+        """Fit the baselines to everyone or, where that is None, to rows; chosen on those held out, as a model is."""
+        taken = rows if everyone is None else everyone
+        popularity = Popularity().fit(ones(taken), None, settings)
+        counts = np.bincount(taken.indices, minlength=taken.shape[1])
+        bias = Bias().fit(rows, holdout, settings) if values else None
+        if bias is not None and everyone is not None and holdout is not None:
+            bias = bias.settled().fit(everyone, None, settings)
+        return cls(popularity, counts, taken.shape[0], bias)
 
     def judge(self, model: Model, holdout: Holdout, k: int | None) -> Figures:
         """Judge a model on users held out, each with something to be found."""

@@ -13,6 +13,7 @@ from isthmus.data.raw import Csr
 from isthmus.parameters import Check, whole
 from isthmus.tasks.recommending_parts.base import Holdout, Settings
 from isthmus.tasks.recommending_parts.closed import L2, STARTS, climb
+from isthmus.tasks.recommending_parts.gram import require_bytes
 from isthmus.tasks.recommending_parts.ranking import BLOCK_VALUES, mean_ndcg, top_k
 from isthmus.tasks.recommending_parts.weights import ItemWeights
 from isthmus.training.threads import threads_for
@@ -95,6 +96,7 @@ class SparseInverse(ItemWeights):
     def fit(self, interactions: Csr, holdout: Holdout | None, settings: Settings) -> Self:
         """Find the neighbours of each item, then solve the ridge regressions, many at a time."""
         self._directions = None
+        self._require_memory(interactions.shape[1])
         counts, near = sparse_gram(interactions, max(KEPT, self.neighbours))
         near = near[:, : self.neighbours]
         local, targets = _local(counts, near)
@@ -113,6 +115,14 @@ class SparseInverse(ItemWeights):
             self._chosen = {}
         self.weights_ = _solved(local, targets, near, self._chosen.get("l2") or float(self.l2))
         return self
+
+    def _require_memory(self, n: int) -> None:
+        """Refuse more neighbours than memory holds the matrices of, before anything is allocated."""
+        kept, m = min(max(KEPT, self.neighbours), n - 1), min(self.neighbours, n - 1)
+        # Index and value of what is kept, twice as many when made symmetric; the matrices among neighbours.
+        needed = n * (3 * 12 * kept + 4 * m * m)
+        shape = f"{n:,} matrices of {m:,} x {m:,} float32, and {kept:,} entries of each row of the Gram matrix"
+        require_bytes(f"model={self.name!r} on {n:,} items", needed, shape, "Take fewer neighbours, or model='elsa'.")
 
 
 def _local(counts: Csr, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
