@@ -26,10 +26,16 @@ class Holdout:
         What a model is shown.
     targets : csr_matrix of shape (m, n_items)
         What it should find; no user has an item in both.
+    items : ndarray of shape (n_items,), optional
+        Names of the columns; None: those of the model, in its order.
+    users : ndarray of shape (m,), optional
+        Names of the rows, to tell whether something was learnt from them after all.
     """
 
     history: Csr
     targets: Csr
+    items: np.ndarray | None = None
+    users: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

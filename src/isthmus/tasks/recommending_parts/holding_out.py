@@ -105,10 +105,13 @@ def as_holdout(given: Any, known: Interactions, threshold: float | None, seed: i
     if isinstance(given, Split):
         given = given.test
     holdout = given if isinstance(given, Holdout) else _folded(given, known, threshold, seed)
-    if holdout.history.shape[1] != len(known.items):
-        raise DataError(
-            f"The users held out have {holdout.history.shape[1]:,} items, but {len(known.items):,} were fitted on. Fit "
-            "on the training part of the same split, with the same threshold."
+    holdout = _in_order(holdout, known.items)
+    both = 0 if holdout.users is None else int((positions(holdout.users, known.users) >= 0).sum())
+    if both:
+        warnings.warn(
+            f"{both:,} of the {holdout.history.shape[0]:,} users held out were fitted on: figures of such users are "
+            "too good. Hold users out before the fit, by isthmus.tasks.split_users, and fit on its `train`.",
+            stacklevel=3,
         )
     holdout = with_targets(holdout)
     if not holdout.targets.nnz:
@@ -119,6 +122,21 @@ def as_holdout(given: Any, known: Interactions, threshold: float | None, seed: i
     return holdout
 
 
+def _in_order(holdout: Holdout, items: np.ndarray) -> Holdout:
+    """Give the columns in the order of the items fitted on; a split may have another."""
+    n = holdout.history.shape[1]
+    at = np.arange(n) if holdout.items is None else positions(items, holdout.items)
+    if n != len(items) or (at < 0).any():
+        others = "" if n != len(items) else ", others among them"
+        raise DataError(
+            f"The users held out have {n:,} items{others}, but {len(items):,} were fitted on. Fit on the training part "
+            "of the same split, with the same threshold."
+        )
+    if np.array_equal(at, np.arange(n)):
+        return holdout
+    return replace(holdout, history=holdout.history[:, at], targets=holdout.targets[:, at], items=items)
+
+
 def _folded(given: Any, known: Interactions, threshold: float | None, seed: int) -> Holdout:
     other, unknown = as_interactions(given).on_items(known.items)
     if len(unknown):
@@ -127,12 +145,5 @@ def _folded(given: Any, known: Interactions, threshold: float | None, seed: int)
             "out.",
             stacklevel=4,
         )
-    both = int((positions(other.users, known.users) >= 0).sum())
-    if both:
-        warnings.warn(
-            f"{both:,} of the {len(other.users):,} users of {other.origin} were fitted on: figures of such users are "
-            "too good. Hold users out before the fit, by isthmus.tasks.split_users.",
-            stacklevel=4,
-        )
     taken = counted(other, threshold) if other.has_values else other.matrix
-    return fold_in(taken, check_random_state(seed))
+    return replace(fold_in(taken, check_random_state(seed)), users=other.users)

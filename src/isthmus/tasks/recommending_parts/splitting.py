@@ -110,10 +110,11 @@ def split_users(
     kept = np.flatnonzero(np.bincount(matrix[train].indices, minlength=matrix.shape[1]))
     learnt: Csr = matrix[train][:, kept]
     learnt.sort_indices()
+    items = found.items[kept]
     return Split(
-        replace(found, matrix=learnt, users=found.users[train], items=found.items[kept], times=None),
-        fold_in(matrix[validation][:, kept], generator),
-        fold_in(matrix[test][:, kept], generator),
+        replace(found, matrix=learnt, users=found.users[train], items=items, times=None),
+        replace(fold_in(matrix[validation][:, kept], generator), items=items, users=found.users[validation]),
+        replace(fold_in(matrix[test][:, kept], generator), items=items, users=found.users[test]),
         found.users[validation],
         found.users[test],
     )
