@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from isthmus import Recommender
+from isthmus import Recommender, load
 from isthmus.data import as_interactions
 from isthmus.exceptions import DataError
 from isthmus.tasks import split_users
+from isthmus.tasks.recommending_parts.base import Holdout
 
 N, M = 200, 60
 
@@ -57,3 +58,56 @@ def test_users_of_a_split_who_were_learnt_from_are_noticed():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Recommender("popularity").fit(split.train, validation=split).evaluate(split)
+
+
+def rated(n=N, m=30, seed=0):
+    """Values 1 to 5 that biases explain in part, as a matrix with a value for each pair that is there."""
+    rng = np.random.default_rng(seed)
+    there = taken(n, m, seed)
+    values = 3 + rng.normal(0, 0.7, (n, 1)) + rng.normal(0, 0.7, m) + rng.normal(0, 0.5, (n, m))
+    return sparse.csr_matrix(there * values.clip(1, 5).round(1))
+
+
+def test_a_threshold_hides_no_value_from_the_judging_of_values():
+    found = as_frame(as_interactions(rated()))
+    other = as_frame(as_interactions(rated(40, seed=0))).assign(user=lambda f: 1000 + f["user"])
+    figures = [Recommender("bias", threshold=t, random_state=0).fit(found).evaluate(other, 5) for t in (None, 3.5)]
+    assert figures[1]["RMSE"] == figures[0]["RMSE"]
+    assert figures[1]["MAE"] == figures[0]["MAE"]
+    assert figures[1]["Recall@5"]["value"] != figures[0]["Recall@5"]["value"]
+    one, two = (Recommender("bias", threshold=t, random_state=0).fit(found, validation=other) for t in (None, 3.5))
+    assert one.chosen_ == two.chosen_
+
+
+def test_what_is_ranked_by_values_is_a_hit_from_the_threshold_on(tmp_path):
+    model = Recommender("bias", threshold=4, random_state=0).fit(rated())
+    # A user likes the first item that is to be found, and not the second.
+    history = np.zeros((1, len(model.items_)), np.float32)
+    history[0, 10:14] = 3
+    best = [int(item) for item in model.recommend({"x": {int(i): 3 for i in range(10, 14)}}, 2)["item"]]
+    targets = np.zeros_like(history)
+    targets[0, best] = 5, 2
+    held = Holdout(sparse.csr_matrix(history), sparse.csr_matrix(targets))
+    targets[0, best] = 2, 5
+    other = Holdout(sparse.csr_matrix(history), sparse.csr_matrix(targets))
+    assert model.evaluate(held, 1)["Recall@1"]["value"] == 1
+    assert model.evaluate(other, 1)["Recall@1"]["value"] == 0
+    model.save(tmp_path / "m")
+    assert load(tmp_path / "m").evaluate(other, 1) == model.evaluate(other, 1)
+    nobody = model.evaluate(Holdout(held.history, held.targets / 3), 1)
+    assert nobody["RMSE"]["value"] > 0
+    assert nobody["Recall@1"]["error"] is None
+
+
+@pytest.mark.parametrize("kind", [float, np.float32, np.float64])
+def test_a_threshold_of_any_kind_is_that_of_the_values(kind):
+    # 4.1 in 32 bits is less than in 64.
+    values = as_frame(as_interactions(rated())).assign(rating=4.1)
+    threshold = kind(4.1)
+    assert split_users(values, threshold=threshold, random_state=0).train.matrix.nnz > 0
+    assert as_interactions(values).taken(threshold).nnz == len(values)
+    model = Recommender("popularity", threshold=threshold).fit(values)
+    held = [1000 + user for user in values["user"]]
+    assert model.evaluate(values.assign(user=held), 5)["Recall@5"]["value"] > 0
+    known = model.recommend({"x": dict.fromkeys([0, 1], 4.1)}, 1)["score"][0]
+    assert known == model.recommend({"x": [0, 1]}, 1)["score"][0]

@@ -61,7 +61,7 @@ class Interactions:
         matrix = self.matrix
         if threshold is None:
             return sparse.csr_matrix((np.ones_like(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
-        kept = matrix.data >= threshold
+        kept = reaches(matrix.data, threshold)
         return with_entries(matrix, kept, np.ones(int(kept.sum()), np.float32))
 
     def on_items(self, items: np.ndarray) -> tuple[Interactions, np.ndarray]:
@@ -90,6 +90,11 @@ class Interactions:
             times = self.times[known][order]
         left.sort_indices()
         return replace(self, matrix=left, items=items, times=times), self.items[at < 0]
+
+
+def reaches(values: np.ndarray, threshold: float) -> np.ndarray:
+    """Whether values of 32 bits are at least a threshold: 4.1 as much as the nearest number to it that they can be."""
+    return values >= np.float32(threshold)
 
 
 def with_entries(matrix: Csr, kept: np.ndarray, values: np.ndarray | None = None) -> Csr:

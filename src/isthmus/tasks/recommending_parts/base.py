@@ -49,12 +49,15 @@ class Settings:
     verbose : int, default=0
     latent_dim : int or "auto", default="auto"
         Size of the code, of models that have one.
+    threshold : float, optional
+        From which a value counts as taken.
     """
 
     seed: int
     device: str = "auto"
     verbose: int = 0
     latent_dim: int | str = "auto"
+    threshold: float | None = None
 
 
 class Model(ABC):

@@ -13,7 +13,7 @@ from scipy import sparse
 from isthmus.data.checks import listed, shorten
 from isthmus.data.frames import as_frame
 from isthmus.data.ids import as_ids, positions
-from isthmus.data.interactions import Interactions, as_interactions, with_entries
+from isthmus.data.interactions import Interactions, as_interactions, reaches, with_entries
 from isthmus.data.raw import Csr
 from isthmus.exceptions import DataError
 
@@ -37,7 +37,7 @@ class Histories:
         """Give the histories as a model takes them: values, or ones where a value is at least the threshold."""
         if values:
             return self.matrix
-        found = self.matrix if threshold is None else with_entries(self.matrix, self.matrix.data >= threshold)
+        found = self.matrix if threshold is None else with_entries(self.matrix, reaches(self.matrix.data, threshold))
         return sparse.csr_matrix((np.ones_like(found.data), found.indices, found.indptr), shape=found.shape)
 
 

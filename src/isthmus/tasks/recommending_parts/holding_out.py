@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 
 from isthmus.data.checks import listed
 from isthmus.data.ids import positions
-from isthmus.data.interactions import Interactions, as_interactions, with_entries
+from isthmus.data.interactions import Interactions, as_interactions, reaches, with_entries
 from isthmus.data.raw import Csr
 from isthmus.exceptions import DataError
 from isthmus.tasks.recommending_parts.base import Holdout
@@ -37,7 +37,7 @@ def counted(found: Interactions, threshold: float | None) -> Csr:
     """
     if threshold is None:
         return found.matrix
-    kept = found.matrix.data >= threshold
+    kept = reaches(found.matrix.data, threshold)
     if not kept.any():
         raise DataError(
             f"No value in {found.origin} reaches threshold={threshold}; the largest is {found.matrix.data.max():g}."
@@ -85,7 +85,7 @@ def hold_out(taken: Csr, learnt: np.ndarray, fraction: float, seed: int) -> tupl
     return (left, holdout) if holdout.targets.nnz else (learnt, None)
 
 
-def as_holdout(given: Any, known: Interactions, threshold: float | None, seed: int) -> Holdout:
+def as_holdout(given: Any, known: Interactions, threshold: float | None, values: bool, seed: int) -> Holdout:
     """Take users that nothing is learnt from, with what they are to be judged by; those with nothing to be found go.
 
     Parameters
@@ -95,6 +95,8 @@ def as_holdout(given: Any, known: Interactions, threshold: float | None, seed: i
     known : Interactions
         Users and items fitted on.
     threshold : float or None
+    values : bool
+        Whether the model predicts values: it is shown all of them, and judged by all.
     seed : int
 
     Raises
@@ -104,7 +106,7 @@ def as_holdout(given: Any, known: Interactions, threshold: float | None, seed: i
     """
     if isinstance(given, Split):
         given = given.test
-    holdout = given if isinstance(given, Holdout) else _folded(given, known, threshold, seed)
+    holdout = given if isinstance(given, Holdout) else _folded(given, known, None if values else threshold, seed)
     holdout = _in_order(holdout, known.items)
     both = 0 if holdout.users is None else int((positions(holdout.users, known.users) >= 0).sum())
     if both:
