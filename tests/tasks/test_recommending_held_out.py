@@ -9,7 +9,7 @@ from scipy import sparse
 
 from isthmus import Recommender, load
 from isthmus.data import as_interactions
-from isthmus.exceptions import DataError
+from isthmus.exceptions import DataError, ParameterError
 from isthmus.tasks import split_users
 from isthmus.tasks.recommending_parts.base import Holdout
 
@@ -111,3 +111,51 @@ def test_a_threshold_of_any_kind_is_that_of_the_values(kind):
     assert model.evaluate(values.assign(user=held), 5)["Recall@5"]["value"] > 0
     known = model.recommend({"x": dict.fromkeys([0, 1], 4.1)}, 1)["score"][0]
     assert known == model.recommend({"x": [0, 1]}, 1)["score"][0]
+
+
+def test_of_few_long_histories_only_a_share_is_held_out():
+    few, many = taken(50, 20, 1) | True, np.zeros((950, 20), bool)
+    many[np.arange(950), np.arange(950) % 20] = many[np.arange(950), (np.arange(950) + 1) % 20] = True
+    model = Recommender("popularity", random_state=0).fit(sparse.csr_matrix(np.vstack([few, many])))
+    assert model.chosen_["users held out"] == 5
+    alone = Recommender("popularity", validation_fraction=0.01, random_state=0).fit(sparse.csr_matrix(few))
+    assert alone.chosen_["users held out"] == 1
+
+
+def test_numbers_of_a_history_mean_the_same_whoever_else_asks():
+    whole = rated()
+    model = Recommender("ease(l2=10)", threshold=3, random_state=0).fit(whole)
+    low, high = np.zeros((2, 1, len(model.items_)), np.float32)
+    low[0, :5], high[0, 5:10] = 1, 5
+    with pytest.warns(UserWarning, match="nothing but ones"):
+        alone = model.transform(sparse.csr_matrix(low))
+    np.testing.assert_allclose(alone[0], model.transform(sparse.csr_matrix(np.vstack([low, high])))[0])
+    of_values = Recommender("bias", random_state=0).fit(whole)
+    ours = of_values.recommend(sparse.csr_matrix(low), 3)
+    theirs = of_values.recommend({"x": dict.fromkeys(range(5), 1)}, 3)
+    assert ours["item"].tolist() == theirs["item"].tolist()
+    np.testing.assert_allclose(ours["score"], theirs["score"])
+    with pytest.warns(UserWarning, match=r"nothing but ones, which do not reach threshold=3"):
+        model.recommend(sparse.csr_matrix(low), 3)
+    with pytest.raises(DataError, match=r"No value .* reaches threshold=3"):
+        model.evaluate(sparse.csr_matrix(low))
+
+
+def test_zeros_stored_are_what_they_were_in_the_fit():
+    stored = sparse.csr_matrix((np.array([1, 1, 0], np.float32), ([0, 0, 0], [0, 1, 2])), shape=(1, M))
+    plain = Recommender("ease(l2=10)", random_state=0).fit(sparse.csr_matrix(taken()))
+    odd = stored.copy()
+    odd.data[0] = 2
+    np.testing.assert_allclose(plain.transform(odd), plain.transform([[0, 1]]))
+    assert 2 in plain.recommend(odd, M)["item"].tolist(), "a zero is no interaction where numbers are none of values"
+    valued = Recommender("bias", random_state=0).fit(rated())
+    assert 2 not in valued.recommend(stored[:, :30], 30)["item"].tolist()
+
+
+def test_a_model_of_values_is_not_judged_without_values():
+    model = Recommender("bias", random_state=0).fit(as_frame(as_interactions(rated())))
+    other = as_frame(as_interactions(rated())).assign(user=lambda f: 1000 + f["user"])
+    with pytest.raises(DataError, match="has no values"):
+        model.evaluate(other[["user", "item"]])
+    with pytest.raises(ParameterError, match="has_values="):
+        as_interactions(other, has_values=True)

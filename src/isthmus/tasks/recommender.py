@@ -47,7 +47,7 @@ class Recommender(Task):
     min_interactions : int, default=2
         Nothing is learnt from users with fewer; they are known nevertheless.
     validation_fraction : float, default=0.1
-        Share of the users that is held out to choose by, at most 10,000, with at least five interactions each.
+        Share of the users with at least five interactions that is held out to choose by; at most 10,000, at least one.
     random_state : int, RandomState instance or None, default=None
     device : str, default="auto"
         "auto", "cpu", "cuda", "cuda:1" or "mps".

@@ -136,7 +136,14 @@ def _of_interactions(asked: Any, known: Interactions, values: bool, threshold: f
                 f"The sparse matrix given has {asked.shape[1]:,} columns, but the model knows {len(known.items):,} "
                 "items: give a column for each, in the order of items_."
             )
-        found = as_interactions(asked, items=known.items)
+        found = as_interactions(asked, items=known.items, has_values=known.has_values)
+        ones = known.has_values and bool((found.matrix.data == 1).all())
+        if ones and not values and threshold is not None and not reaches(found.matrix.data, threshold).any():
+            warnings.warn(
+                f"The sparse matrix given holds nothing but ones, which do not reach threshold={threshold}: none of "
+                "them counts as taken. Give values, or a frame or lists of the items taken.",
+                stacklevel=5,
+            )
     else:
         found = as_interactions(asked)
     if values and not found.has_values:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils import check_random_state
 
 from isthmus.data.checks import listed
@@ -74,7 +75,8 @@ def hold_out(taken: Csr, learnt: np.ndarray, fraction: float, seed: int) -> tupl
     """
     generator = check_random_state(seed)
     eligible = learnt[np.diff(taken.indptr)[learnt] >= SHORTEST]
-    n = min(MOST_HELD, len(eligible), round(fraction * len(learnt)))
+    # Of long histories alone no more than their share is taken: without them there were little to learn from.
+    n = min(MOST_HELD, len(eligible), max(1, round(fraction * len(eligible))) if fraction else 0)
     if n == 0 or len(learnt) - n < 2:
         return learnt, None
     held = generator.permutation(eligible)[:n]
@@ -106,7 +108,7 @@ def as_holdout(given: Any, known: Interactions, threshold: float | None, values:
     """
     if isinstance(given, Split):
         given = given.test
-    holdout = given if isinstance(given, Holdout) else _folded(given, known, None if values else threshold, seed)
+    holdout = given if isinstance(given, Holdout) else _folded(given, known, threshold, values, seed)
     holdout = _in_order(holdout, known.items)
     both = 0 if holdout.users is None else int((positions(holdout.users, known.users) >= 0).sum())
     if both:
@@ -139,13 +141,17 @@ def _in_order(holdout: Holdout, items: np.ndarray) -> Holdout:
     return replace(holdout, history=holdout.history[:, at], targets=holdout.targets[:, at], items=items)
 
 
-def _folded(given: Any, known: Interactions, threshold: float | None, seed: int) -> Holdout:
-    other, unknown = as_interactions(given).on_items(known.items)
+def _folded(given: Any, known: Interactions, threshold: float | None, values: bool, seed: int) -> Holdout:
+    # Whether numbers are values is a matter of what was fitted on, not of who else is judged.
+    other = as_interactions(given, has_values=known.has_values if sparse.issparse(given) else None)
+    if values and not other.has_values:
+        raise DataError(f"{other.origin} has no values, but the model predicts values. Give them, to judge it by.")
+    other, unknown = other.on_items(known.items)
     if len(unknown):
         warnings.warn(
             f"{len(unknown):,} items of {other.origin} were not fitted on ({listed(unknown.tolist())}): they are left "
             "out.",
             stacklevel=4,
         )
-    taken = counted(other, threshold) if other.has_values else other.matrix
+    taken = counted(other, threshold) if other.has_values and not values else other.matrix
     return replace(fold_in(taken, check_random_state(seed)), users=other.users)
