@@ -63,7 +63,7 @@ def test_histories_in_all_forms_are_the_same(fitted):
     history = ["i00", "i03", "i06", "i09", "i12"]
     first = fitted.recommend({"new": history}, k=4)
     assert set(group_of(first["item"])) == {0}
-    one_hot = sparse.csr_matrix(np.isin(fitted.items_, history)[None].astype(float))
+    one_hot = sparse.csr_matrix(np.isin(fitted.items_, history)[None] * 5.0)
     frames = pd.DataFrame({"user": "new", "item": history, "rating": 5})
     for asked in (
         [history],

@@ -61,7 +61,7 @@ class Interactions:
         matrix = self.matrix
         if threshold is None:
             return sparse.csr_matrix((np.ones_like(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
-        kept = matrix.data >= threshold
+        kept = reaches(matrix.data, threshold)
         return with_entries(matrix, kept, np.ones(int(kept.sum()), np.float32))
 
     def on_items(self, items: np.ndarray) -> tuple[Interactions, np.ndarray]:
@@ -92,6 +92,11 @@ class Interactions:
         return replace(self, matrix=left, items=items, times=times), self.items[at < 0]
 
 
+def reaches(values: np.ndarray, threshold: float) -> np.ndarray:
+    """Whether values of 32 bits are at least a threshold: 4.1 as much as the nearest number to it that they can be."""
+    return values >= np.float32(threshold)
+
+
 def with_entries(matrix: Csr, kept: np.ndarray, values: np.ndarray | None = None) -> Csr:
     """Give some of the entries of a csr_matrix, with other values where these are given.
 
@@ -106,7 +111,9 @@ def with_entries(matrix: Csr, kept: np.ndarray, values: np.ndarray | None = None
     return sparse.csr_matrix((data, matrix.indices[kept], ends), shape=matrix.shape)
 
 
-def as_interactions(X: Any, *, columns: Columns = None, users: Any = None, items: Any = None) -> Interactions:
+def as_interactions(
+    X: Any, *, columns: Columns = None, users: Any = None, items: Any = None, has_values: bool | None = None
+) -> Interactions:
     """Take interactions as a person has them.
 
     Parameters
@@ -122,6 +129,9 @@ def as_interactions(X: Any, *, columns: Columns = None, users: Any = None, items
         "timestamp"); where user or item are not told, columns by their place.
     users, items : sequence of int or str, optional
         Names of the rows and columns of a sparse matrix; by default their positions.
+    has_values : bool, optional
+        Whether the numbers of a sparse matrix, stored zeros among them, say more than that there was an interaction; by
+        default unless all are 0 or 1.
 
     Returns
     -------
@@ -134,7 +144,7 @@ def as_interactions(X: Any, *, columns: Columns = None, users: Any = None, items
     DataError
         Where there are none, an id is missing or neither a whole number nor a text, or a value is not finite.
     ParameterError
-        Where `columns`, `users` or `items` do not go with X.
+        Where `columns`, `users`, `items` or `has_values` do not go with X.
 
     Examples
     --------
@@ -148,10 +158,11 @@ def as_interactions(X: Any, *, columns: Columns = None, users: Any = None, items
     if sparse.issparse(X):
         if columns is not None:
             raise ParameterError("columns= names columns of a frame or file, but X is a sparse matrix. Leave it out.")
-        return _from_matrix(X, users, items)
-    if users is not None or items is not None:
+        return _from_matrix(X, users, items, has_values)
+    if users is not None or items is not None or has_values is not None:
         raise ParameterError(
-            "users= and items= name rows and columns of a scipy sparse matrix, which X is not. Leave them out."
+            "users=, items= and has_values= tell of the rows, columns and numbers of a scipy sparse matrix, which X is "
+            "not. Leave them out."
         )
     table, container, origin = _table(X, columns)
     return _from_table(table, container, origin)
@@ -160,7 +171,7 @@ def as_interactions(X: Any, *, columns: Columns = None, users: Any = None, items
 # Sparse matrices -------------------------------------------------------------------------------------------
 
 
-def _from_matrix(X: Any, users: Any, items: Any) -> Interactions:
+def _from_matrix(X: Any, users: Any, items: Any, has_values: bool | None) -> Interactions:
     origin = "the sparse matrix given"
     if X.ndim != 2 or X.dtype.kind not in "biuf":
         raise DataError(f"{origin[4:].capitalize()} has shape {X.shape} and dtype {X.dtype}; expected numbers, 2-D.")
@@ -169,7 +180,9 @@ def _from_matrix(X: Any, users: Any, items: Any) -> Interactions:
     coo = matrix.tocoo()
     _refuse_not_finite(matrix.data, lambda at: f"row {coo.row[at]}, column {coo.col[at]} of {origin}")
     matrix.data = matrix.data.astype(np.float32)
-    if np.isin(matrix.data, (0, 1)).all():
+    if has_values is None:
+        has_values = not np.isin(matrix.data, (0, 1)).all()
+    if not has_values:
         matrix.eliminate_zeros()
     names = []
     for given, n, what in ((users, matrix.shape[0], "users"), (items, matrix.shape[1], "items")):
@@ -182,7 +195,7 @@ def _from_matrix(X: Any, users: Any, items: Any) -> Interactions:
         names.append(ids)
     if matrix.nnz == 0:
         raise DataError(f"There are no interactions in {origin}: it holds nothing but zeros.")
-    return Interactions(matrix, names[0], names[1], None, bool((matrix.data != 1).any()), origin=origin)
+    return Interactions(matrix, names[0], names[1], None, has_values, origin=origin)
 
 
 # Tables ----------------------------------------------------------------------------------------------------

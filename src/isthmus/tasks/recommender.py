@@ -47,7 +47,7 @@ class Recommender(Task):
     min_interactions : int, default=2
         Nothing is learnt from users with fewer; they are known nevertheless.
     validation_fraction : float, default=0.1
-        Share of the users that is held out to choose by, at most 10,000, with at least five interactions each.
+        Share of the users with at least five interactions that is held out to choose by; at most 10,000, at least one.
     random_state : int, RandomState instance or None, default=None
     device : str, default="auto"
         "auto", "cpu", "cuda", "cuda:1" or "mps".
@@ -185,10 +185,10 @@ class Recommender(Task):
                 f"{taken.shape[1]:,} items to learn from in {found.origin}; two of each are needed."
             )
         seed = self._seed()
-        settings = Settings(seed, self.device, int(self.verbose), self.latent_dim)
+        settings = Settings(seed, self.device, int(self.verbose), self.latent_dim, self.threshold)
         if validation is not None:
             given = validation.validation if isinstance(validation, Split) else validation
-            rows, everyone, holdout = taken[learnt], None, as_holdout(given, found, self.threshold, seed)
+            rows, everyone, holdout = taken[learnt], None, as_holdout(given, found, self.threshold, values, seed)
         else:
             left, holdout = hold_out(taken, learnt, self.validation_fraction, seed)
             rows, everyone = taken[left], taken[learnt]
@@ -350,7 +350,7 @@ class Recommender(Task):
         if k is not None:
             _check_k(k)
         fitted = self._fitted
-        holdout = as_holdout(X, fitted.known, fitted.threshold, self._seed())
+        holdout = as_holdout(X, fitted.known, fitted.threshold, fitted.model.values, self._seed())
         return fitted.beside.judge(fitted.model, holdout, k)
 
     # --- Parts of the verbs

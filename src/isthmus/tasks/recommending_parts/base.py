@@ -26,10 +26,16 @@ class Holdout:
         What a model is shown.
     targets : csr_matrix of shape (m, n_items)
         What it should find; no user has an item in both.
+    items : ndarray of shape (n_items,), optional
+        Names of the columns; None: those of the model, in its order.
+    users : ndarray of shape (m,), optional
+        Names of the rows, to tell whether something was learnt from them after all.
     """
 
     history: Csr
     targets: Csr
+    items: np.ndarray | None = None
+    users: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -43,12 +49,15 @@ class Settings:
     verbose : int, default=0
     latent_dim : int or "auto", default="auto"
         Size of the code, of models that have one.
+    threshold : float, optional
+        From which a value counts as taken.
     """
 
     seed: int
     device: str = "auto"
     verbose: int = 0
     latent_dim: int | str = "auto"
+    threshold: float | None = None
 
 
 class Model(ABC):

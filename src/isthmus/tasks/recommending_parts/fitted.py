@@ -208,6 +208,7 @@ class Fitted:
                 counts,
                 about["n_users"],
                 Bias().restore(about["bias"], _named("bias.", arrays)) if "bias" in about else None,
+                about["threshold"],
             ),
             features,
         )

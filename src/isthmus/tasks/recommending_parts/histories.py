@@ -13,7 +13,7 @@ from scipy import sparse
 from isthmus.data.checks import listed, shorten
 from isthmus.data.frames import as_frame
 from isthmus.data.ids import as_ids, positions
-from isthmus.data.interactions import Interactions, as_interactions, with_entries
+from isthmus.data.interactions import Interactions, as_interactions, reaches, with_entries
 from isthmus.data.raw import Csr
 from isthmus.exceptions import DataError
 
@@ -37,7 +37,7 @@ class Histories:
         """Give the histories as a model takes them: values, or ones where a value is at least the threshold."""
         if values:
             return self.matrix
-        found = self.matrix if threshold is None else with_entries(self.matrix, self.matrix.data >= threshold)
+        found = self.matrix if threshold is None else with_entries(self.matrix, reaches(self.matrix.data, threshold))
         return sparse.csr_matrix((np.ones_like(found.data), found.indices, found.indptr), shape=found.shape)
 
 
@@ -136,7 +136,14 @@ def _of_interactions(asked: Any, known: Interactions, values: bool, threshold: f
                 f"The sparse matrix given has {asked.shape[1]:,} columns, but the model knows {len(known.items):,} "
                 "items: give a column for each, in the order of items_."
             )
-        found = as_interactions(asked, items=known.items)
+        found = as_interactions(asked, items=known.items, has_values=known.has_values)
+        ones = known.has_values and bool((found.matrix.data == 1).all())
+        if ones and not values and threshold is not None and not reaches(found.matrix.data, threshold).any():
+            warnings.warn(
+                f"The sparse matrix given holds nothing but ones, which do not reach threshold={threshold}: none of "
+                "them counts as taken. Give values, or a frame or lists of the items taken.",
+                stacklevel=5,
+            )
     else:
         found = as_interactions(asked)
     if values and not found.has_values:

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils import check_random_state
 
 from isthmus.data.checks import listed
 from isthmus.data.ids import positions
-from isthmus.data.interactions import Interactions, as_interactions, with_entries
+from isthmus.data.interactions import Interactions, as_interactions, reaches, with_entries
 from isthmus.data.raw import Csr
 from isthmus.exceptions import DataError
 from isthmus.tasks.recommending_parts.base import Holdout
@@ -37,7 +38,7 @@ def counted(found: Interactions, threshold: float | None) -> Csr:
     """
     if threshold is None:
         return found.matrix
-    kept = found.matrix.data >= threshold
+    kept = reaches(found.matrix.data, threshold)
     if not kept.any():
         raise DataError(
             f"No value in {found.origin} reaches threshold={threshold}; the largest is {found.matrix.data.max():g}."
@@ -74,7 +75,8 @@ def hold_out(taken: Csr, learnt: np.ndarray, fraction: float, seed: int) -> tupl
     """
     generator = check_random_state(seed)
     eligible = learnt[np.diff(taken.indptr)[learnt] >= SHORTEST]
-    n = min(MOST_HELD, len(eligible), round(fraction * len(learnt)))
+    # Of long histories alone no more than their share is taken: without them there were little to learn from.
+    n = min(MOST_HELD, len(eligible), max(1, round(fraction * len(eligible))) if fraction else 0)
     if n == 0 or len(learnt) - n < 2:
         return learnt, None
     held = generator.permutation(eligible)[:n]
@@ -85,7 +87,7 @@ def hold_out(taken: Csr, learnt: np.ndarray, fraction: float, seed: int) -> tupl
     return (left, holdout) if holdout.targets.nnz else (learnt, None)
 
 
-def as_holdout(given: Any, known: Interactions, threshold: float | None, seed: int) -> Holdout:
+def as_holdout(given: Any, known: Interactions, threshold: float | None, values: bool, seed: int) -> Holdout:
     """Take users that nothing is learnt from, with what they are to be judged by; those with nothing to be found go.
 
     Parameters
@@ -95,6 +97,8 @@ def as_holdout(given: Any, known: Interactions, threshold: float | None, seed: i
     known : Interactions
         Users and items fitted on.
     threshold : float or None
+    values : bool
+        Whether the model predicts values: it is shown all of them, and judged by all.
     seed : int
 
     Raises
@@ -104,11 +108,14 @@ def as_holdout(given: Any, known: Interactions, threshold: float | None, seed: i
     """
     if isinstance(given, Split):
         given = given.test
-    holdout = given if isinstance(given, Holdout) else _folded(given, known, threshold, seed)
-    if holdout.history.shape[1] != len(known.items):
-        raise DataError(
-            f"The users held out have {holdout.history.shape[1]:,} items, but {len(known.items):,} were fitted on. Fit "
-            "on the training part of the same split, with the same threshold."
+    holdout = given if isinstance(given, Holdout) else _folded(given, known, threshold, values, seed)
+    holdout = _in_order(holdout, known.items)
+    both = 0 if holdout.users is None else int((positions(holdout.users, known.users) >= 0).sum())
+    if both:
+        warnings.warn(
+            f"{both:,} of the {holdout.history.shape[0]:,} users held out were fitted on: figures of such users are "
+            "too good. Hold users out before the fit, by isthmus.tasks.split_users, and fit on its `train`.",
+            stacklevel=3,
         )
     holdout = with_targets(holdout)
     if not holdout.targets.nnz:
@@ -119,20 +126,32 @@ def as_holdout(given: Any, known: Interactions, threshold: float | None, seed: i
     return holdout
 
 
-def _folded(given: Any, known: Interactions, threshold: float | None, seed: int) -> Holdout:
-    other, unknown = as_interactions(given).on_items(known.items)
+def _in_order(holdout: Holdout, items: np.ndarray) -> Holdout:
+    """Give the columns in the order of the items fitted on; a split may have another."""
+    n = holdout.history.shape[1]
+    at = np.arange(n) if holdout.items is None else positions(items, holdout.items)
+    if n != len(items) or (at < 0).any():
+        others = "" if n != len(items) else ", others among them"
+        raise DataError(
+            f"The users held out have {n:,} items{others}, but {len(items):,} were fitted on. Fit on the training part "
+            "of the same split, with the same threshold."
+        )
+    if np.array_equal(at, np.arange(n)):
+        return holdout
+    return replace(holdout, history=holdout.history[:, at], targets=holdout.targets[:, at], items=items)
+
+
+def _folded(given: Any, known: Interactions, threshold: float | None, values: bool, seed: int) -> Holdout:
+    # Whether numbers are values is a matter of what was fitted on, not of who else is judged.
+    other = as_interactions(given, has_values=known.has_values if sparse.issparse(given) else None)
+    if values and not other.has_values:
+        raise DataError(f"{other.origin} has no values, but the model predicts values. Give them, to judge it by.")
+    other, unknown = other.on_items(known.items)
     if len(unknown):
         warnings.warn(
             f"{len(unknown):,} items of {other.origin} were not fitted on ({listed(unknown.tolist())}): they are left "
             "out.",
             stacklevel=4,
         )
-    both = int((positions(other.users, known.users) >= 0).sum())
-    if both:
-        warnings.warn(
-            f"{both:,} of the {len(other.users):,} users of {other.origin} were fitted on: figures of such users are "
-            "too good. Hold users out before the fit, by isthmus.tasks.split_users.",
-            stacklevel=4,
-        )
-    taken = counted(other, threshold) if other.has_values else other.matrix
-    return fold_in(taken, check_random_state(seed))
+    taken = counted(other, threshold) if other.has_values and not values else other.matrix
+    return replace(fold_in(taken, check_random_state(seed)), users=other.users)

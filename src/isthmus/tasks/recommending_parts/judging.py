@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from isthmus.data.interactions import reaches, with_entries
 from isthmus.data.raw import Csr
 from isthmus.tasks.recommending_parts.base import Holdout, Model, Settings
 from isthmus.tasks.recommending_parts.bias import Bias
@@ -66,12 +67,15 @@ class Judge:
         Users learnt from.
     bias : Bias or None
         Of models of values.
+    threshold : float, optional
+        For rankings of models of values: a target of a lower value is no hit.
     """
 
     popularity: Popularity
     counts: np.ndarray
     n_users: int
     bias: Bias | None
+    threshold: float | None = None
 
     @classmethod
     def of(cls, values: bool, rows: Csr, everyone: Csr | None, holdout: Holdout | None, settings: Settings) -> Judge:
@@ -82,11 +86,16 @@ class Judge:
         bias = Bias().fit(rows, holdout, settings) if values else None
         if bias is not None and everyone is not None and holdout is not None:
             bias = bias.settled().fit(everyone, None, settings)
-        return cls(popularity, counts, taken.shape[0], bias)
+        return cls(popularity, counts, taken.shape[0], bias, settings.threshold)
 
     def judge(self, model: Model, holdout: Holdout, k: int | None) -> Figures:
         """Judge a model on users held out, each with something to be found."""
-        figures = judge_ranking(model, self.popularity, holdout, self.counts, self.n_users, k)
+        ranked, targets = holdout, holdout.targets
+        if self.bias is not None and self.threshold is not None:
+            ranked = with_targets(
+                replace(holdout, targets=with_entries(targets, reaches(targets.data, self.threshold)))
+            )
+        figures = judge_ranking(model, self.popularity, ranked, self.counts, self.n_users, k)
         return figures if self.bias is None else judge_values(model, self.bias, holdout) | figures
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from isthmus import parameters as check
-from isthmus.data.interactions import Columns, Interactions, as_interactions, with_entries
+from isthmus.data.interactions import Columns, Interactions, as_interactions, reaches, with_entries
 from isthmus.data.raw import Csr
 from isthmus.exceptions import DataError
 from isthmus.tasks.recommending_parts.base import Holdout
@@ -97,7 +97,7 @@ def split_users(
     check.check_parameters("split_users", given, _PARAMETERS)
     generator = check_random_state(random_state)
     found = as_interactions(X, columns=columns)
-    matrix = found.matrix if threshold is None else with_entries(found.matrix, found.matrix.data >= threshold)
+    matrix = found.matrix if threshold is None else with_entries(found.matrix, reaches(found.matrix.data, threshold))
     users = generator.permutation(np.flatnonzero(np.diff(matrix.indptr) >= min_interactions))
     n_validation, n_test = int(validation_fraction * len(users)), int(test_fraction * len(users))
     n_train = len(users) - n_validation - n_test
@@ -110,10 +110,11 @@ def split_users(
     kept = np.flatnonzero(np.bincount(matrix[train].indices, minlength=matrix.shape[1]))
     learnt: Csr = matrix[train][:, kept]
     learnt.sort_indices()
+    items = found.items[kept]
     return Split(
-        replace(found, matrix=learnt, users=found.users[train], items=found.items[kept], times=None),
-        fold_in(matrix[validation][:, kept], generator),
-        fold_in(matrix[test][:, kept], generator),
+        replace(found, matrix=learnt, users=found.users[train], items=items, times=None),
+        replace(fold_in(matrix[validation][:, kept], generator), items=items, users=found.users[validation]),
+        replace(fold_in(matrix[test][:, kept], generator), items=items, users=found.users[test]),
         found.users[validation],
         found.users[test],
     )
