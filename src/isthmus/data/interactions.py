@@ -23,6 +23,8 @@ from isthmus.exceptions import DataError, ParameterError
 
 #: Name and values of the column of each role.
 Table = dict[str, tuple[Any, pa.ChunkedArray]]
+#: What messages call interactions that come as tuples.
+TUPLES = "the interactions given"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Interactions:
         "pandas", "polars" or "pyarrow", as brought; "auto": none of these.
     origin : str, default="the interactions given"
         What messages call them.
+    columns : dict of role to name, optional
+        The columns of a frame or file that they were taken from.
     """
 
     matrix: Csr
@@ -51,7 +55,8 @@ class Interactions:
     times: np.ndarray | None
     has_values: bool
     container: str = "auto"
-    origin: str = "the interactions given"
+    origin: str = TUPLES
+    columns: dict[str, Any] | None = None
 
     def __len__(self) -> int:
         return int(self.matrix.nnz)
@@ -119,7 +124,7 @@ def as_interactions(X: Any, *, columns: Columns = None, users: Any = None, items
     columns : sequence of str, or mapping, optional
         Names of the columns of a frame or file with the user, the item, the value and the time, in this order, or as
         {"user": ..., "item": ...}. By default those whose names tell ("user_id", "movieId", "rating",
-        "timestamp"); where user or item are not told, columns by their place.
+        "timestamp"); where user or item are not told, columns by their place, with a warning.
     users, items : sequence of int or str, optional
         Names of the rows and columns of a sparse matrix; by default their positions.
 
@@ -154,7 +159,8 @@ def as_interactions(X: Any, *, columns: Columns = None, users: Any = None, items
             "users= and items= name rows and columns of a scipy sparse matrix, which X is not. Leave them out."
         )
     table, container, origin = _table(X, columns)
-    return _from_table(table, container, origin)
+    named = None if origin == TUPLES else {role: name for role, (name, _) in table.items()}
+    return replace(_from_table(table, container, origin), columns=named)
 
 
 # Sparse matrices -------------------------------------------------------------------------------------------
@@ -200,10 +206,10 @@ def _table(X: Any, columns: Columns) -> tuple[Table, str, str]:
     frame = as_frame(X, origin)
     if frame is not None:
         chosen = choose_columns(list(frame.columns), columns, origin)
-        return {role: (name, _arrow(frame[name], name, origin)) for role, name in chosen.items()}, _kind(frame), origin
+        return {role: (name, _arrow(frame.get_column(name), name, origin)) for role, name in chosen.items()}, _kind(frame), origin
     if columns is not None:
         raise ParameterError("columns= names columns of a frame or file; tuples have an order instead. Leave it out.")
-    return _columns_of_tuples(X), "auto", "the interactions given"
+    return _columns_of_tuples(X), "auto", TUPLES
 
 
 def _kind(frame: nw.DataFrame[Any]) -> str:
