@@ -206,7 +206,11 @@ def _table(X: Any, columns: Columns) -> tuple[Table, str, str]:
     frame = as_frame(X, origin)
     if frame is not None:
         chosen = choose_columns(list(frame.columns), columns, origin)
-        return {role: (name, _arrow(frame.get_column(name), name, origin)) for role, name in chosen.items()}, _kind(frame), origin
+        return (
+            {role: (name, _arrow(frame.get_column(name), name, origin)) for role, name in chosen.items()},
+            _kind(frame),
+            origin,
+        )
     if columns is not None:
         raise ParameterError("columns= names columns of a frame or file; tuples have an order instead. Leave it out.")
     return _columns_of_tuples(X), "auto", TUPLES
