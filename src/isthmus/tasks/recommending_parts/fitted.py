@@ -94,11 +94,11 @@ class Fitted:
 
         Returns
         -------
-        items : int64 ndarray of shape (m, k)
+        items : int64 ndarray of shape (m, k), or as many as there are
             -1 where there is none left.
-        scores : float32 ndarray of shape (m, k)
+        scores : float32 ndarray of the same shape
         """
-        history = self.history(asked)
+        history, k = self.history(asked), min(k, len(self.items))
         items, scores = np.full((len(asked.users), k), -1), np.full((len(asked.users), k), -np.inf, np.float32)
         plain = columns is None and self.features is None
         # A model cuts blocks of its own, and knows best how.
@@ -158,6 +158,7 @@ class Fitted:
         """Best k others of each item, and how like it they are: as `best`."""
         found = []
         shape = len(at), len(self.known.items)
+        k = min(k, len(self.known.items))
         themselves: Csr = sparse.csr_matrix((np.ones(len(at), np.float32), at, np.arange(len(at) + 1)), shape=shape)
         for span in blocks(themselves):
             found.append(top_k(np.array(self.model.similar(at[span]), np.float32), k, themselves[span]))
