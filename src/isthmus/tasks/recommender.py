@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus import parameters as check
 from isthmus.autoencoder import Autoencoder
 from isthmus.data.checks import listed
-from isthmus.data.ids import positions
+from isthmus.data.ids import positions, refuse_unlike
 from isthmus.data.interactions import as_interactions, as_pairs
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.tasks.base import Learnt, Task
@@ -261,11 +261,11 @@ class Recommender(Task):
             or of models of values what the user says in general. Both with a warning.
         """
         check_is_fitted(self)
-        names, items, _ = as_pairs(pairs)
+        names, items, _ = as_pairs(pairs, self._fitted.known)
+        refuse_unlike(items, self._fitted.items, "Items")
         users, of_pair = np.unique(names, return_inverse=True)
         at = positions(items, self._fitted.items)
-        if (at < 0).any():
-            unknown = np.unique(items[at < 0])
+        if len(unknown := np.unique(items[at < 0])):
             warnings.warn(f"{len(unknown):,} items were not fitted on ({listed(unknown.tolist())}).", stacklevel=2)
         return self._fitted.predict(self._asked(users), of_pair, at)
 

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from isthmus.data.checks import listed
-from isthmus.data.ids import positions
+from isthmus.data.ids import positions, refuse_unlike
 from isthmus.data.interactions import Interactions, as_interactions, with_entries
 from isthmus.data.raw import Csr
 from isthmus.exceptions import DataError
@@ -120,7 +120,9 @@ def as_holdout(given: Any, known: Interactions, threshold: float | None, seed: i
 
 
 def _folded(given: Any, known: Interactions, threshold: float | None, seed: int) -> Holdout:
-    other, unknown = as_interactions(given).on_items(known.items)
+    other = as_interactions(given).named_as(known)
+    refuse_unlike(other.items, known.items, f"The items of {other.origin}")
+    other, unknown = other.on_items(known.items)
     if len(unknown):
         warnings.warn(
             f"{len(unknown):,} items of {other.origin} were not fitted on ({listed(unknown.tolist())}): they are left "
