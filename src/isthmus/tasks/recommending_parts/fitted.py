@@ -56,16 +56,15 @@ class Fitted:
         warm = self.known.items
         return warm if self.features is None else np.concatenate([warm, as_ids(self.features.cold_ids, "items=")])
 
-    def take_features(self, frame: Any, rows: Csr) -> None:
+    def take_features(self, features: ItemFeatures, rows: Csr) -> None:
         """Learn what features of items say, on the scores of some of the users learnt from.
 
         Parameters
         ----------
-        frame : frame
-            As `ItemFeatures.fit` takes it.
+        features : ItemFeatures
+            Fitted.
         rows : csr_matrix of shape (n, n_items)
         """
-        features = ItemFeatures().fit(frame, self.known.items)
         some = rows[np.unique(np.linspace(0, rows.shape[0] - 1, MOST_MAPPED).astype(int))]
         self.features = features.fit_map(self.model.scores(some if self.model.values else ones(some)))
 
