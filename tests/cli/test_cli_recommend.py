@@ -28,6 +28,7 @@ def test_a_fit_shows_its_figures_beside_popularity(shop, command, tmp_path):
     code, out, err = command(*words)
     assert code == 0, err
     assert "720 interactions of 60 users with 24 items" in err
+    assert "columns: user 'user', item 'item', value " in " ".join(err.split())
     assert "ease on " in out
     assert "NDCG@100" in out
     assert "popularity" in out

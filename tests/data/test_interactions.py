@@ -38,10 +38,27 @@ def test_a_frame_by_the_names_of_its_columns(container):
 
 def test_tuples_and_columns_without_telling_names():
     check(as_interactions(ROWS))
-    found = as_interactions(FRAME.set_axis(list("abcd"), axis=1))
+    check(as_interactions(FRAME.set_axis(range(4), axis=1)), "pandas")
+    with pytest.warns(UserWarning, match="by their place, 'a' as the user, 'b' as the item, 'c' as the value"):
+        found = as_interactions(FRAME.set_axis(list("abcd"), axis=1))
     check(found, "pandas")
-    mixed = as_interactions(pd.DataFrame({"rating": [1.0, 2], "who": ["x", "y"], "what": [3, 4]}))
+    with pytest.warns(UserWarning, match="'who' as the user, 'what' as the item, 'rating' as the value"):
+        mixed = as_interactions(pd.DataFrame({"rating": [1.0, 2], "who": ["x", "y"], "what": [3, 4]}))
     assert (mixed.users.tolist(), mixed.items.tolist(), mixed.matrix.data.tolist()) == (["x", "y"], [3, 4], [1, 2])
+
+
+@pytest.mark.parametrize("names", [("asin", "reviewerID", "overall"), ("item_name", "user_name", "stars")])
+def test_an_item_before_the_user_is_told_by_its_name(names):
+    found = as_interactions(pd.DataFrame([(7, "ann", 4.0), (9, "bo", 5.0)], columns=names))
+    assert (found.users.tolist(), found.items.tolist()) == (["ann", "bo"], [7, 9])
+    assert found.columns == {"user": names[1], "item": names[0], "value": names[2]}
+
+
+def test_of_several_columns_the_surer_name_tells():
+    frame = pd.DataFrame([("Heat", 3, "ann", 1, 5.0)], columns=["title", "movieId", "userId", "count", "rating"])
+    with pytest.warns(UserWarning, match="'rating' and 'count' of the frame given could each be the value: 'rating'"):
+        found = as_interactions(frame)
+    assert (found.items.tolist(), found.matrix.data.tolist()) == ([3], [5.0])
 
 
 def test_columns_are_said():

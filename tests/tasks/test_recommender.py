@@ -157,6 +157,15 @@ def test_an_explanation_is_what_the_score_would_lose(fitted):
     assert len(fitted.explain([], "i01")) == 0
 
 
+def test_more_items_than_there_are(fitted):
+    assert len(fitted.recommend("u000", k=10**12)) == len(fitted.recommend("u000", k=ITEMS))
+    assert len(fitted.recommend("u000", k=10**12, exclude=["i00", "i01"], filter_seen=False)) == ITEMS - 2
+    assert len(fitted.similar_items("i00", k=10**12)) == ITEMS - 1
+    others = frame(seed=1).replace({"user": "u"}, {"user": "v"}, regex=True)
+    found, all_of_them = fitted.evaluate(others, k=10**12), fitted.evaluate(others, k=ITEMS)
+    assert found[f"NDCG@{10**12}"] == all_of_them[f"NDCG@{ITEMS}"]
+
+
 def test_containers_come_back():
     found = Recommender("knn", random_state=0).fit(pl.from_pandas(FRAME)).recommend("u000", 2)
     assert isinstance(found, pl.DataFrame)

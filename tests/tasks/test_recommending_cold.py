@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from isthmus import Recommender
 from isthmus.exceptions import DataError
 from isthmus.tasks.recommending_parts import cold_items
 from isthmus.tasks.recommending_parts.cold_items import L2, ItemFeatures
@@ -186,3 +187,23 @@ def test_features_there_and_back():
     assert np.array_equal(back.map(scores), features.map(scores))
     assert np.array_equal(back.map(scores, frame[-5:]), features.map(scores, frame[-5:]))
     assert back.learnt()[0] == values
+
+
+def test_bad_features_are_found_before_the_fit_and_leave_the_old_model_whole(monkeypatch):
+    pairs = [(user, item) for user in range(20) for item in range(8) if (user + item) % 3]
+    model = Recommender("popularity").fit(pairs)
+    before = dict(vars(model))
+    monkeypatch.setattr("isthmus.tasks.recommender.fit_best", lambda *_: pytest.fail("it was fitted first"))
+    with pytest.raises(DataError):
+        model.set_params(model="ease").fit(pairs[:60], items=pd.DataFrame({"item": [1, 1], "size": [2.0, 3.0]}))
+    assert {**vars(model), "model": "popularity"} == before
+
+
+def test_a_fit_that_fails_late_leaves_the_old_model_whole(monkeypatch):
+    pairs = [(user, item) for user in range(20) for item in range(8) if (user + item) % 3]
+    model = Recommender("popularity").fit(pairs)
+    before = dict(vars(model))
+    monkeypatch.setattr("isthmus.tasks.recommender.Judge.of", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        model.fit(pairs[:60])
+    assert vars(model) == before

@@ -58,6 +58,14 @@ def test_models_give_the_same_items_by_it(model, monkeypatch):
     assert (fast[0] == plain[0]).mean() > 0.98
 
 
+def test_of_equal_ones_the_first_are_given():
+    items = np.repeat(np.random.default_rng(0).integers(-3, 4, (1000, 4)), 3, axis=0).astype(np.float32)
+    users = np.array([[1, 2, -1, 0], [0, 0, 0, 0]], np.float32)
+    expected = np.argsort(-(users @ items.T), axis=1, kind="stable")
+    for k in (1, 2, 5):
+        assert (LargestProducts(items)(users, k)[0] == expected[:, :k]).all()
+
+
 def test_none_is_left():
     hidden = sparse.csr_matrix(np.ones((2, 3000)))
     hidden[1, 7] = 0

@@ -66,6 +66,19 @@ def test_what_is_hidden_is_not_given():
     assert scores.tolist() == [[1, -np.inf], [3, 2]]
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 900), st.integers(1, 6))
+def test_fewer_are_the_first_of_more(seed, n, levels):
+    """Among equal scores, plain and by groups: top-k is a prefix of the stable ranking of all."""
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, levels, (3, n)).astype(np.float32)
+    hidden = sparse.csr_matrix(rng.random((3, n)) < 0.3)
+    shown = np.where(hidden.toarray(), -np.inf, scores)
+    full = np.where(np.isneginf(np.sort(-shown) * -1), -1, np.argsort(-shown, kind="stable"))
+    for k in (1, 2, 5, n):
+        assert (top_k(scores.copy(), k, hidden)[0][:, :n] == full[:, :k]).all()
+
+
 def test_standard_errors_are_over_users():
     taken = sparse.csr_matrix(np.array([[1, 1, 0], [1, 0, 1], [1, 1, 1]], np.float32))
     popular = Popularity().fit(taken, None, Settings(0))

@@ -174,7 +174,8 @@ def _fitted(
     found = as_interactions(source, columns=columns)
     if verbose:
         counts = f"{len(found):,} interactions of {len(found.users):,} users with {len(found.items):,} items"
-        say(f"Learning from {counts} in {found.origin}.")
+        named = ", ".join(f"{role} {name!r}" for role, name in (found.columns or {}).items())
+        say(f"Learning from {counts} in {found.origin} (columns: {named}).")
     return recommender.fit(found, items=items)
 
 

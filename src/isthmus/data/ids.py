@@ -123,6 +123,21 @@ def as_numbers_where_plain(names: np.ndarray) -> np.ndarray:
     return names.astype(np.int64) if plain and len(names) else names
 
 
+def as_texts_like(names: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Give whole numbers that stand in a text file as texts, where those known are texts."""
+    return names.astype(str).astype(object) if names.dtype != object and known.dtype == object else names
+
+
+def refuse_unlike(asked: np.ndarray, known: np.ndarray, what: str) -> None:
+    """Refuse texts for names that are known as whole numbers, and the other way round."""
+    if len(asked) and (asked.dtype == object) != (known.dtype == object):
+        kinds = {True: "texts", False: "whole numbers"}
+        raise DataError(
+            f"{what} are given as {kinds[asked.dtype == object]}, such as {shorten(asked[0])}, but the model knows "
+            f"them as {kinds[known.dtype == object]}, such as {shorten(known[0])}. Give them as these."
+        )
+
+
 def positions(asked: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Find names among known ones: int64 (n,), -1 for what is not there.
 

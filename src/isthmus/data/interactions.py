@@ -15,7 +15,7 @@ from scipy import sparse
 
 from isthmus.data.checks import shorten
 from isthmus.data.frames import as_frame
-from isthmus.data.ids import as_ids, encoded, positions
+from isthmus.data.ids import as_ids, as_texts_like, encoded, positions
 from isthmus.data.raw import Csr
 from isthmus.data.readers.few_columns import names_in, read_few
 from isthmus.data.roles import ROLES, Columns, choose_columns
@@ -23,6 +23,8 @@ from isthmus.exceptions import DataError, ParameterError
 
 #: Name and values of the column of each role.
 Table = dict[str, tuple[Any, pa.ChunkedArray]]
+#: What messages call interactions that come as tuples.
+TUPLES = "the interactions given"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Interactions:
         "pandas", "polars" or "pyarrow", as brought; "auto": none of these.
     origin : str, default="the interactions given"
         What messages call them.
+    columns : dict of role to name, optional
+        The columns of a frame or file that they were taken from.
+    written : bool, default=False
+        Whether they are of a text file, in which whole numbers are texts as well.
     """
 
     matrix: Csr
@@ -51,7 +57,9 @@ class Interactions:
     times: np.ndarray | None
     has_values: bool
     container: str = "auto"
-    origin: str = "the interactions given"
+    origin: str = TUPLES
+    columns: dict[str, Any] | None = None
+    written: bool = False
 
     def __len__(self) -> int:
         return int(self.matrix.nnz)
@@ -63,6 +71,13 @@ class Interactions:
             return sparse.csr_matrix((np.ones_like(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
         kept = reaches(matrix.data, threshold)
         return with_entries(matrix, kept, np.ones(int(kept.sum()), np.float32))
+
+    def named_as(self, known: Interactions) -> Interactions:
+        """Give whole numbers of a text file as texts where users or items are known as texts."""
+        if not self.written:
+            return self
+        users, items = as_texts_like(self.users, known.users), as_texts_like(self.items, known.items)
+        return replace(self, users=users, items=items)
 
     def on_items(self, items: np.ndarray) -> tuple[Interactions, np.ndarray]:
         """Give the interactions with the items named, in their order, and the names of those left out.
@@ -126,7 +141,7 @@ def as_interactions(
     columns : sequence of str, or mapping, optional
         Names of the columns of a frame or file with the user, the item, the value and the time, in this order, or as
         {"user": ..., "item": ...}. By default those whose names tell ("user_id", "movieId", "rating",
-        "timestamp"); where user or item are not told, columns by their place.
+        "timestamp"); where user or item are not told, columns by their place, with a warning.
     users, items : sequence of int or str, optional
         Names of the rows and columns of a sparse matrix; by default their positions.
     has_values : bool, optional
@@ -164,8 +179,9 @@ def as_interactions(
             "users=, items= and has_values= tell of the rows, columns and numbers of a scipy sparse matrix, which X is "
             "not. Leave them out."
         )
-    table, container, origin = _table(X, columns)
-    return _from_table(table, container, origin)
+    table, container, origin, written = _table(X, columns)
+    named = None if origin == TUPLES else {role: name for role, (name, _) in table.items()}
+    return replace(_from_table(table, container, origin), columns=named, written=written)
 
 
 # Sparse matrices -------------------------------------------------------------------------------------------
@@ -201,22 +217,23 @@ def _from_matrix(X: Any, users: Any, items: Any, has_values: bool | None) -> Int
 # Tables ----------------------------------------------------------------------------------------------------
 
 
-def _table(X: Any, columns: Columns) -> tuple[Table, str, str]:
-    """Columns of X by role as Arrow arrays, the container, and what messages call X."""
+def _table(X: Any, columns: Columns) -> tuple[Table, str, str, bool]:
+    """Columns of X by role as Arrow arrays, the container, what messages call X, and whether it is a text file."""
     if isinstance(X, (str, os.PathLike)):
         origin = "standard input" if str(X) == "-" else str(X)
         source = names_in(X)
         chosen = choose_columns(source.names, columns, origin)
         read = read_few(source, list(chosen.values()), [chosen["user"], chosen["item"]])
-        return {role: (name, read[name]) for role, name in chosen.items()}, "auto", origin
+        return {role: (name, read[name]) for role, name in chosen.items()}, "auto", origin, source.text
     origin = "the frame given"
     frame = as_frame(X, origin)
     if frame is not None:
         chosen = choose_columns(list(frame.columns), columns, origin)
-        return {role: (name, _arrow(frame[name], name, origin)) for role, name in chosen.items()}, _kind(frame), origin
+        table = {role: (name, _arrow(frame.get_column(name), name, origin)) for role, name in chosen.items()}
+        return table, _kind(frame), origin, False
     if columns is not None:
         raise ParameterError("columns= names columns of a frame or file; tuples have an order instead. Leave it out.")
-    return _columns_of_tuples(X), "auto", "the interactions given"
+    return _columns_of_tuples(X), "auto", TUPLES, False
 
 
 def _kind(frame: nw.DataFrame[Any]) -> str:
@@ -363,14 +380,15 @@ def _times(name: Any, column: pa.ChunkedArray, origin: str) -> np.ndarray:
     return column.to_numpy()
 
 
-def as_pairs(X: Any, columns: Columns = None) -> tuple[np.ndarray, np.ndarray, str]:
+def as_pairs(X: Any, known: Interactions) -> tuple[np.ndarray, np.ndarray, str]:
     """Take pairs of a user and an item as they stand, in their order; other columns are left alone.
 
     Parameters
     ----------
     X : frame, path or list of tuples
         As in `as_interactions`.
-    columns : same as in `as_interactions`
+    known : Interactions
+        Users and items fitted on: those of a text file are named in their manner.
 
     Returns
     -------
@@ -381,10 +399,12 @@ def as_pairs(X: Any, columns: Columns = None) -> tuple[np.ndarray, np.ndarray, s
     if sparse.issparse(X):
         raise DataError("Pairs of a user and an item are expected, as a frame or tuples, but X is a sparse matrix.")
     if isinstance(X, Interactions):
-        coo = X.matrix.tocoo()
+        X, coo = X.named_as(known), X.matrix.tocoo()
         return X.users[coo.row], X.items[coo.col], X.origin
-    table, _, origin = _table(X, columns)
+    table, _, origin, written = _table(X, None)
     if not len(table["user"][1]):
         raise DataError(f"There are no pairs: {origin} has no rows.")
     (rows, users), (cells, items) = (encoded(table[role][1], table[role][0], origin) for role in ("user", "item"))
+    if written:
+        users, items = as_texts_like(users, known.users), as_texts_like(items, known.items)
     return users[rows], items[cells], origin

@@ -12,12 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus import parameters as check
 from isthmus.autoencoder import Autoencoder
 from isthmus.data.checks import listed
-from isthmus.data.ids import positions
+from isthmus.data.ids import positions, refuse_unlike
 from isthmus.data.interactions import as_interactions, as_pairs
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.tasks.base import Learnt, Task
 from isthmus.tasks.recommending_parts.base import Settings
 from isthmus.tasks.recommending_parts.choosing import candidates, fit_best
+from isthmus.tasks.recommending_parts.cold_items import ItemFeatures
 from isthmus.tasks.recommending_parts.fitted import Fitted
 from isthmus.tasks.recommending_parts.frames import as_frame
 from isthmus.tasks.recommending_parts.histories import Histories, as_histories, choice, places
@@ -184,6 +185,7 @@ class Recommender(Task):
                 f"There are {len(learnt):,} users with {self.min_interactions} interactions or more and "
                 f"{taken.shape[1]:,} items to learn from in {found.origin}; two of each are needed."
             )
+        features = None if items is None else ItemFeatures().fit(items, found.items)
         seed = self._seed()
         settings = Settings(seed, self.device, int(self.verbose), self.latent_dim, self.threshold)
         if validation is not None:
@@ -192,19 +194,18 @@ class Recommender(Task):
         else:
             left, holdout = hold_out(taken, learnt, self.validation_fraction, seed)
             rows, everyone = taken[left], taken[learnt]
-        model, self.chosen_, self.evaluation_ = fit_best(compared, rows, everyone, holdout, settings)
+        model, *beside_it = fit_best(compared, rows, everyone, holdout, settings)
         beside = Judge.of(values, rows, everyone, holdout, settings)
         fitted = Fitted(model, found, self.threshold, beside)
-        if items is not None:
-            fitted.take_features(items, rows)
-        self._take(fitted)
+        if features is not None:
+            fitted.take_features(features, rows)
+        self._take(fitted, *beside_it)
         return self
 
-    def _take(self, fitted: Fitted) -> None:
-        self._fitted = fitted
-        self.model_ = fitted.model
+    def _take(self, fitted: Fitted, chosen: dict[str, Any], evaluation: Figures | None) -> None:
+        self._fitted, self.chosen_, self.evaluation_ = fitted, chosen, evaluation
         self.users_, self.items_ = fitted.known.users, fitted.known.items
-        self.kind_, self.n_rows_ = KIND, fitted.beside.n_users
+        self.model_, self.kind_, self.n_rows_ = fitted.model, KIND, fitted.beside.n_users
 
     # --- Verbs
 
@@ -261,11 +262,11 @@ class Recommender(Task):
             or of models of values what the user says in general. Both with a warning.
         """
         check_is_fitted(self)
-        names, items, _ = as_pairs(pairs)
+        names, items, _ = as_pairs(pairs, self._fitted.known)
+        refuse_unlike(items, self.items_, "Items")
         users, of_pair = np.unique(names, return_inverse=True)
         at = positions(items, self._fitted.items)
-        if (at < 0).any():
-            unknown = np.unique(items[at < 0])
+        if len(unknown := np.unique(items[at < 0])):
             warnings.warn(f"{len(unknown):,} items were not fitted on ({listed(unknown.tolist())}).", stacklevel=2)
         return self._fitted.predict(self._asked(users), of_pair, at)
 
@@ -347,8 +348,7 @@ class Recommender(Task):
             "bias" and "bias_error", the same of the baseline. None where there is no such error.
         """
         check_is_fitted(self)
-        if k is not None:
-            _check_k(k)
+        _check_k(1 if k is None else k)
         fitted = self._fitted
         holdout = as_holdout(X, fitted.known, fitted.threshold, fitted.model.values, self._seed())
         return fitted.beside.judge(fitted.model, holdout, k)
@@ -385,9 +385,10 @@ class Recommender(Task):
         return Learnt(values, arrays, self.model_.autoencoders())
 
     def _restore(self, learnt: Learnt) -> None:
-        self.chosen_, self.evaluation_ = learnt.values["chosen"], learnt.values["evaluation"]
-        self._take(Fitted.restored(learnt.values["fitted"], learnt.arrays, learnt.autoencoders))
-        own, given = learnt.values["own"], self.model_.autoencoders()
+        values = learnt.values
+        fitted = Fitted.restored(values["fitted"], learnt.arrays, learnt.autoencoders)
+        self._take(fitted, values["chosen"], values["evaluation"])
+        own, given = values["own"], self.model_.autoencoders()
         if own == [True]:
             self.model = clone(given["deep"])
         elif any(own):

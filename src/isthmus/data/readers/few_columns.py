@@ -37,11 +37,14 @@ class Source:
     names : list of str
     read : callable
         Gives a pyarrow.Table of some columns, the first list, of which the second list are ids.
+    text : bool, default=False
+        Whether ids stand there as texts, also those that are whole numbers.
     """
 
     origin: str
     names: list[str]
     read: Callable[[list[str], list[str]], pa.Table]
+    text: bool = False
 
 
 def names_in(source: str | os.PathLike[str]) -> Source:
@@ -136,7 +139,7 @@ def _delimited(origin: str, opened: Callable[[], Any]) -> Source:
             table = table.set_column(table.column_names.index(name), name, column)
         return table
 
-    return Source(origin, names, read)
+    return Source(origin, names, read, text=True)
 
 
 def _as_numbers_where_plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -56,16 +56,15 @@ class Fitted:
         warm = self.known.items
         return warm if self.features is None else np.concatenate([warm, as_ids(self.features.cold_ids, "items=")])
 
-    def take_features(self, frame: Any, rows: Csr) -> None:
+    def take_features(self, features: ItemFeatures, rows: Csr) -> None:
         """Learn what features of items say, on the scores of some of the users learnt from.
 
         Parameters
         ----------
-        frame : frame
-            As `ItemFeatures.fit` takes it.
+        features : ItemFeatures
+            Fitted.
         rows : csr_matrix of shape (n, n_items)
         """
-        features = ItemFeatures().fit(frame, self.known.items)
         some = rows[np.unique(np.linspace(0, rows.shape[0] - 1, MOST_MAPPED).astype(int))]
         self.features = features.fit_map(self.model.scores(some if self.model.values else ones(some)))
 
@@ -94,11 +93,11 @@ class Fitted:
 
         Returns
         -------
-        items : int64 ndarray of shape (m, k)
+        items : int64 ndarray of shape (m, k), or as many as there are
             -1 where there is none left.
-        scores : float32 ndarray of shape (m, k)
+        scores : float32 ndarray of the same shape
         """
-        history = self.history(asked)
+        history, k = self.history(asked), min(k, len(self.items))
         items, scores = np.full((len(asked.users), k), -1), np.full((len(asked.users), k), -np.inf, np.float32)
         plain = columns is None and self.features is None
         # A model cuts blocks of its own, and knows best how.
@@ -158,6 +157,7 @@ class Fitted:
         """Best k others of each item, and how like it they are: as `best`."""
         found = []
         shape = len(at), len(self.known.items)
+        k = min(k, len(self.known.items))
         themselves: Csr = sparse.csr_matrix((np.ones(len(at), np.float32), at, np.arange(len(at) + 1)), shape=shape)
         for span in blocks(themselves):
             found.append(top_k(np.array(self.model.similar(at[span]), np.float32), k, themselves[span]))

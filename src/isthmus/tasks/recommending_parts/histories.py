@@ -12,7 +12,7 @@ from scipy import sparse
 
 from isthmus.data.checks import listed, shorten
 from isthmus.data.frames import as_frame
-from isthmus.data.ids import as_ids, positions
+from isthmus.data.ids import as_ids, positions, refuse_unlike
 from isthmus.data.interactions import Interactions, as_interactions, reaches, with_entries
 from isthmus.data.raw import Csr
 from isthmus.exceptions import DataError
@@ -94,6 +94,7 @@ def places(items: Any, known: np.ndarray, name: str) -> np.ndarray:
         Of the parameter, for messages.
     """
     asked = as_ids([items] if isinstance(items, (str, int, np.integer)) else items, f"{name}=")
+    refuse_unlike(asked, known, f"The names in {name}=")
     at = positions(asked, known)
     if (at < 0).any():
         unknown = asked[at < 0]
@@ -116,6 +117,7 @@ def choice(items: Any, exclude: Any, known: np.ndarray) -> np.ndarray | None:
 
 
 def _of_names(names: np.ndarray, known: Interactions) -> Histories:
+    refuse_unlike(names, known.users, "Users")
     at = positions(names, known.users)
     if (at < 0).any():
         unknown = names[at < 0].tolist()
@@ -145,7 +147,7 @@ def _of_interactions(asked: Any, known: Interactions, values: bool, threshold: f
                 stacklevel=5,
             )
     else:
-        found = as_interactions(asked)
+        found = as_interactions(asked).named_as(known)
     if values and not found.has_values:
         raise DataError(f"{found.origin} has no values, but the model predicts values from values. Give them.")
     on, unknown = found.on_items(known.items)
@@ -204,12 +206,7 @@ def _of_lists(
 
 def _tell_unknown(unknown: list[Any], times: int, given: np.ndarray, known: np.ndarray) -> None:
     """Warn of items that are left out; refuse it where texts were given for numbers or the other way round."""
-    if (given.dtype == object) != (known.dtype == object):
-        kinds = {True: "texts", False: "whole numbers"}
-        raise DataError(
-            f"Items are given as {kinds[given.dtype == object]}, such as {shorten(unknown[0])}, but the model knows "
-            f"them as {kinds[known.dtype == object]}, such as {shorten(known[0])}. Give them as these."
-        )
+    refuse_unlike(given, known, "Items")
     warnings.warn(
         f"{len(unknown):,} items of the histories were not fitted on ({listed(unknown)}): {times:,} interactions with "
         "them are left out.",

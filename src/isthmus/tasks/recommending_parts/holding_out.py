@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.utils import check_random_state
 
 from isthmus.data.checks import listed
-from isthmus.data.ids import positions
+from isthmus.data.ids import positions, refuse_unlike
 from isthmus.data.interactions import Interactions, as_interactions, reaches, with_entries
 from isthmus.data.raw import Csr
 from isthmus.exceptions import DataError
@@ -143,7 +143,8 @@ def _in_order(holdout: Holdout, items: np.ndarray) -> Holdout:
 
 def _folded(given: Any, known: Interactions, threshold: float | None, values: bool, seed: int) -> Holdout:
     # Whether numbers are values is a matter of what was fitted on, not of who else is judged.
-    other = as_interactions(given, has_values=known.has_values if sparse.issparse(given) else None)
+    other = as_interactions(given, has_values=known.has_values if sparse.issparse(given) else None).named_as(known)
+    refuse_unlike(other.items, known.items, f"The items of {other.origin}")
     if values and not other.has_values:
         raise DataError(f"{other.origin} has no values, but the model predicts values. Give them, to judge it by.")
     other, unknown = other.on_items(known.items)

@@ -116,7 +116,8 @@ def judge_ranking(
         Length of the rankings; None: the usual ones.
     """
     lengths = {name: usual if k is None else (k,) for name, usual in USUAL.items()}
-    longest = max(max(usual) for usual in lengths.values())
+    # No ranking is longer than there are items, and no user has more targets.
+    longest = min(max(max(usual) for usual in lengths.values()), len(counts))
     judged = []
     for one in (model, popularity):
         own = as_given_to(one, holdout)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from isthmus.data.raw import Csr
-from isthmus.tasks.recommending_parts.ranking import top_k
+from isthmus.tasks.recommending_parts.ranking import largest, top_k
 
 #: Items of which the largest rough product is found first, and users that are worked on at once.
 GROUP, USERS = 16, 128
@@ -95,15 +95,15 @@ class LargestProducts:
         if hidden is not None:
             rows = np.repeat(np.arange(m), np.diff(hidden.indptr))
             rough[torch.from_numpy(hidden.indices.astype(np.int64)), torch.from_numpy(rows)] = -torch.inf
-        largest = rough.view(n_groups, GROUP, m).amax(1).T.float()
-        near = largest.topk(GROUPS * k + 1, dim=1)
+        near = rough.view(n_groups, GROUP, m).amax(1).T.float().topk(GROUPS * k + 1, dim=1)
         items = (near.indices[:, :-1, None] * GROUP + torch.arange(GROUP)).flatten(1)
         best = rough[items, torch.arange(m)[:, None]].float().topk(CANDIDATES * k, dim=1)
-        items = items.gather(1, best.indices)
+        # In their order, by which equal ones are ranked.
+        items, order = items.gather(1, best.indices).sort(1)
+        gone = best.values.isneginf().gather(1, order)
         products = torch.bmm(self.items[items.clamp(max=len(self.items) - 1)], users.unsqueeze(2)).squeeze(2)
-        products = products.masked_fill(best.values.isneginf(), -torch.inf)
-        exact = products.topk(k, dim=1)
-        # What was not looked at is no larger than this, but for the rounding.
+        at, exact = largest(products.masked_fill(gone, -torch.inf), k)
+        # What was not looked at is no larger than this, but for the rounding; what is equal might have to be first.
         left = torch.maximum(near.values[:, -1], best.values[:, -1]) + ROUNDING * self.longest * users.norm(dim=1)
-        sure = (exact.values[:, -1] >= left) & exact.values[:, -1].isfinite()
-        return items.gather(1, exact.indices).numpy(), exact.values.numpy(), sure.numpy()
+        sure = (exact[:, -1] > left) & exact[:, -1].isfinite()
+        return items.gather(1, at).numpy(), exact.numpy(), sure.numpy()

@@ -23,7 +23,7 @@ def blocks(history: Csr) -> list[slice]:
 
 
 def top_k(scores: np.ndarray, k: int, hidden: Csr | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Find the k best items of each row of scores.
+    """Find the k best items of each row of scores; of equal ones the first.
 
     Parameters
     ----------
@@ -56,16 +56,35 @@ def _best(scores: torch.Tensor, k: int) -> tuple[np.ndarray, np.ndarray]:
     m, n = scores.shape
     groups = n // GROUP
     if groups < 4 * k:
-        best = torch.topk(scores, k, dim=1)
-        return best.indices.numpy(), best.values.numpy()
+        items, values = largest(scores, k)
+        return items.numpy(), values.numpy()
     # The k best lie in the k groups of the largest maxima, and in what is left over behind the last group.
     split = groups * GROUP
     grouped = scores[:, :split].unflatten(1, (groups, GROUP))
-    near = torch.topk(grouped.amax(2), k, dim=1).indices
+    near = largest(grouped.amax(2), k)[0].sort(1).values
     items = (near[:, :, None] * GROUP + torch.arange(GROUP)).flatten(1)
     items = torch.cat([items, torch.arange(split, n).expand(m, -1)], 1)
-    best = torch.topk(scores.gather(1, items), k, dim=1)
-    return items.gather(1, best.indices).numpy(), best.values.numpy()
+    at, values = largest(scores.gather(1, items), k)
+    return items.gather(1, at).numpy(), values.numpy()
+
+
+def largest(scores: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Places and values of the k largest of each row; of equal ones the first, so that fewer are a part of more."""
+    n = scores.shape[1]
+    if k >= n:
+        values, at = torch.sort(scores, dim=1, descending=True, stable=True)
+        return at, values
+    values, at = torch.topk(scores, k + 1, dim=1)
+    least, at = values[:, k - 1], at[:, :k]
+    tied = torch.nonzero((least == values[:, k]) & (least > -torch.inf)).flatten()
+    if len(tied):
+        # Which of those that equal the least: by a second ranking, in which places count.
+        some, bound = scores[tied], least[tied, None]
+        order = torch.where(some == bound, torch.arange(n - 1, -1, -1, dtype=torch.int32), -1)
+        at[tied] = torch.topk(order.masked_fill_(some > bound, n), k, dim=1).indices
+    at = at.sort(1).values
+    values, order = torch.sort(scores.gather(1, at), dim=1, descending=True, stable=True)
+    return at.gather(1, order), values
 
 
 def hits(items: np.ndarray, targets: Csr) -> np.ndarray:
