@@ -1,6 +1,7 @@
 """Items that nobody took yet, by what is known of them."""
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -207,3 +208,29 @@ def test_a_fit_that_fails_late_leaves_the_old_model_whole(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         model.fit(pairs[:60])
     assert vars(model) == before
+
+
+@pytest.mark.parametrize("word", ["ease", "bias"])
+def test_items_known_by_their_features_are_not_given_again(word):
+    rng = np.random.default_rng(0)
+    took = pd.DataFrame([(f"u{u}", f"i{i:02}", 3 + (u + i) % 3) for u in range(40) for i in rng.permutation(10)[:6]])
+    took.columns = ["user", "item", "rating"]
+    about = pd.DataFrame({"item": [f"i{i:02}" for i in range(13)]})
+    about["sort"] = [f"sort {i % 3}" for i in range(13)]
+    model = Recommender(word, random_state=0).fit(took, items=about)
+    history = {"i00": 5, "i03": 5, "i10": 5}
+    lines = pd.DataFrame({"user": "x", "item": list(history), "rating": list(history.values())})
+    warm = {"x": {"i00": 5, "i03": 5}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for asked in ({"x": history}, lines):
+            found = model.recommend(asked, k=13)
+            assert set(found["item"]) == set(about["item"]) - set(history)
+            np.testing.assert_array_equal(model.transform(asked), model.transform(warm))
+            assert len(model.recommend(asked, k=13, filter_seen=False)) == 13
+        alone = model.recommend({"x": {"i10": 5}}, k=13)
+        assert "i10" not in set(alone["item"])
+        assert set(model.explain(history, "i06")["item"]) == {"i00", "i03"}
+    for ask in (lambda: model.explain(history, "i11"), lambda: model.similar_items("i11")):
+        with pytest.raises(DataError, match=r"'i11' of items?= is known by its features alone"):
+            ask()

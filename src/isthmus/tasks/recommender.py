@@ -154,7 +154,7 @@ class Recommender(Task):
         items : frame or path, optional
             What is known of items, a row each: ids in a column named like it, such as "item" (else the first), and
             columns of numbers, of categories, or of lists joined by "|". Those that nobody took are recommended too,
-            by what users think of items like them.
+            by what users think of items like them; in a history they are hidden, and say nothing else.
 
         Returns
         -------
@@ -285,7 +285,7 @@ class Recommender(Task):
         """
         check_is_fitted(self)
         _check_k(k)
-        at = places(items, self.items_, "items")
+        at = places(items, self.items_, "items", self._fitted.items)
         return self._ranked("item", self.items_[at], "similar", self._fitted.similar(at, k))
 
     def transform(self, users: Any = None) -> np.ndarray:
@@ -319,7 +319,7 @@ class Recommender(Task):
         history = self._fitted.history(asked)
         if history.shape[0] != 1:
             raise DataError(f"explain takes one user, but {history.shape[0]:,} were given.")
-        place = int(places(item, self.items_, "item")[0])
+        place = int(places(item, self.items_, "item", self._fitted.items)[0])
         told = self.model_.contributions(history, place) if history.nnz else np.empty(0, np.float32)
         order = np.argsort(-told, kind="stable")
         share = told[order] / max(float(np.abs(told).sum()), 1e-12)
@@ -356,7 +356,7 @@ class Recommender(Task):
     # --- Parts of the verbs
 
     def _asked(self, users: Any) -> Histories:
-        return as_histories(users, self._fitted.known, self.model_.values, self._fitted.threshold)
+        return as_histories(users, self._fitted.known, self._fitted.items, self.model_.values, self._fitted.threshold)
 
     def _ranked(self, of: str, names: np.ndarray, what: str, best: tuple[np.ndarray, np.ndarray]) -> Any:
         """Give rankings as a frame, a line for each item."""

@@ -75,7 +75,7 @@ class Fitted:
 
     def history(self, asked: Histories) -> Csr:
         """Give histories as the model takes them."""
-        return asked.given_to(self.model.values, self.threshold)
+        return asked.given_to(self.model.values, self.threshold, len(self.known.items))
 
     def best(
         self, asked: Histories, k: int, filter_seen: bool, columns: np.ndarray | None
@@ -221,7 +221,7 @@ def _named(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
 def _best_of(
     scores: np.ndarray, k: int, hidden: Csr | None, columns: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Best k items by their scores, of some or all; those that nobody took are hidden from nobody."""
+    """Best k items by their scores, of some or all; histories of users fitted on have no columns of cold items."""
     if hidden is not None:
         hidden = sparse.csr_matrix((hidden.data, hidden.indices, hidden.indptr), shape=scores.shape)
     if columns is None:

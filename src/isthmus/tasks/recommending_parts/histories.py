@@ -27,21 +27,27 @@ class Histories:
     users : ndarray of shape (m,)
         Names.
     matrix : csr_matrix of shape (m, n_items)
-        Values, or ones.
+        Values, or ones; behind the items fitted on there may be some that are known by their features alone.
     """
 
     users: np.ndarray
     matrix: Csr
 
-    def given_to(self, values: bool, threshold: float | None) -> Csr:
-        """Give the histories as a model takes them: values, or ones where a value is at least the threshold."""
+    def given_to(self, values: bool, threshold: float | None, n_items: int) -> Csr:
+        """Give the histories as a model takes them: values, or ones where a value is at least the threshold.
+
+        Of them only the first `n_items` items, which were fitted on.
+        """
+        found = self.matrix if self.matrix.shape[1] == n_items else self.matrix[:, :n_items]
         if values:
-            return self.matrix
-        found = self.matrix if threshold is None else with_entries(self.matrix, reaches(self.matrix.data, threshold))
+            return found
+        found = found if threshold is None else with_entries(found, reaches(found.data, threshold))
         return sparse.csr_matrix((np.ones_like(found.data), found.indices, found.indptr), shape=found.shape)
 
 
-def as_histories(asked: Any, known: Interactions, values: bool, threshold: float | None) -> Histories:
+def as_histories(
+    asked: Any, known: Interactions, items: np.ndarray, values: bool, threshold: float | None
+) -> Histories:
     """Take users by name, or histories.
 
     Parameters
@@ -51,6 +57,8 @@ def as_histories(asked: Any, known: Interactions, values: bool, threshold: float
         names to values.
     known : Interactions
         Users and items fitted on.
+    items : ndarray
+        Names of these items, and behind them of those that are known by their features alone.
     values : bool
         Whether values are needed.
     threshold : float, optional
@@ -64,11 +72,11 @@ def as_histories(asked: Any, known: Interactions, values: bool, threshold: float
     if asked is None:
         return Histories(known.users, known.matrix)
     if isinstance(asked, Interactions) or sparse.issparse(asked) or as_frame(asked, "the frame given") is not None:
-        return _of_interactions(asked, known, values, threshold)
+        return _of_interactions(asked, known, items, values, threshold)
     if isinstance(asked, Mapping):
         if not asked:
             raise DataError("No user is asked for: the mapping of users to histories is empty.")
-        return _of_lists(as_ids(list(asked), "the names of the users"), list(asked.values()), known, values, threshold)
+        return _of_lists(as_ids(list(asked), "the names of the users"), list(asked.values()), items, values, threshold)
     if isinstance(asked, (str, int, np.integer)):
         return _of_names(as_ids([asked], "the user"), known)
     if not isinstance(asked, Iterable) or isinstance(asked, bytes):
@@ -78,11 +86,11 @@ def as_histories(asked: Any, known: Interactions, values: bool, threshold: float
         )
     entries = asked if isinstance(asked, np.ndarray) and asked.ndim == 1 else list(asked)
     if len(entries) and not isinstance(entries[0], (str, int, float, np.generic, type(None))):
-        return _of_lists(np.arange(len(entries), dtype=np.int64), list(entries), known, values, threshold)
+        return _of_lists(np.arange(len(entries), dtype=np.int64), list(entries), items, values, threshold)
     return _of_names(as_ids(entries, "the list of users"), known)
 
 
-def places(items: Any, known: np.ndarray, name: str) -> np.ndarray:
+def places(items: Any, known: np.ndarray, name: str, more: np.ndarray | None = None) -> np.ndarray:
     """Give the positions of items that a person names; refuse what is not known.
 
     Parameters
@@ -92,12 +100,19 @@ def places(items: Any, known: np.ndarray, name: str) -> np.ndarray:
         Names of all items.
     name : str
         Of the parameter, for messages.
+    more : ndarray, optional
+        Names of items that are known by their features alone, perhaps with `known` before them.
     """
     asked = as_ids([items] if isinstance(items, (str, int, np.integer)) else items, f"{name}=")
     refuse_unlike(asked, known, f"The names in {name}=")
     at = positions(asked, known)
     if (at < 0).any():
         unknown = asked[at < 0]
+        if more is not None and (by_features := positions(unknown, more) >= 0).any():
+            raise DataError(
+                f"{shorten(unknown[by_features][0])} of {name}= is known by its features alone: nobody took it, so "
+                "that it can be recommended and scored, but not explained or compared. Name an item of items_."
+            )
         raise DataError(
             f"{len(unknown):,} of {name}= were not fitted on, such as {shorten(unknown[0])}; known are {len(known):,}, "
             f"such as {shorten(known[0])}."
@@ -131,7 +146,9 @@ def _of_names(names: np.ndarray, known: Interactions) -> Histories:
     return Histories(names, with_entries(matrix, ~gone))
 
 
-def _of_interactions(asked: Any, known: Interactions, values: bool, threshold: float | None) -> Histories:
+def _of_interactions(
+    asked: Any, known: Interactions, items: np.ndarray, values: bool, threshold: float | None
+) -> Histories:
     if sparse.issparse(asked):
         if asked.shape[1] != len(known.items):
             raise DataError(
@@ -150,7 +167,7 @@ def _of_interactions(asked: Any, known: Interactions, values: bool, threshold: f
         found = as_interactions(asked).named_as(known)
     if values and not found.has_values:
         raise DataError(f"{found.origin} has no values, but the model predicts values from values. Give them.")
-    on, unknown = found.on_items(known.items)
+    on, unknown = found.on_items(items)
     if len(unknown):
         lost = len(found) - len(on)
         _tell_unknown(unknown.tolist(), lost, found.items, known.items)
@@ -160,7 +177,7 @@ def _of_interactions(asked: Any, known: Interactions, values: bool, threshold: f
 
 
 def _of_lists(
-    users: np.ndarray, lists: list[Any], known: Interactions, values: bool, threshold: float | None
+    users: np.ndarray, lists: list[Any], known: np.ndarray, values: bool, threshold: float | None
 ) -> Histories:
     names: list[Any] = []
     said: list[float] = []
@@ -190,17 +207,17 @@ def _of_lists(
             names.append(name)
             rows.append(row)
     items = as_ids(names, "the items of the histories")
-    at = positions(items, known.items)
+    at = positions(items, known)
     if (at < 0).any():
-        _tell_unknown(np.unique(items[at < 0]).tolist(), int((at < 0).sum()), items, known.items)
+        _tell_unknown(np.unique(items[at < 0]).tolist(), int((at < 0).sum()), items, known)
     kept = at >= 0
     row_of, data = np.asarray(rows, np.int64)[kept], np.asarray(said, np.float32)[kept]
     # An item that is named twice counts once, with its last value.
-    key = row_of * len(known.items) + at[kept]
+    key = row_of * len(known) + at[kept]
     key, first = np.unique(key[::-1], return_index=True)
     data = data[::-1][first]
-    ends = np.searchsorted(key, np.arange(len(lists) + 1, dtype=np.int64) * len(known.items))
-    matrix = sparse.csr_matrix((data, key % len(known.items), ends), shape=(len(lists), len(known.items)))
+    ends = np.searchsorted(key, np.arange(len(lists) + 1, dtype=np.int64) * len(known))
+    matrix = sparse.csr_matrix((data, key % len(known), ends), shape=(len(lists), len(known)))
     return Histories(users, matrix)
 
 
