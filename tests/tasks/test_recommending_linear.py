@@ -193,18 +193,12 @@ def test_too_small_a_penalty_is_said():
         EASE(l2=1e-9).fit(X, None, SETTINGS)
 
 
-@pytest.mark.parametrize(
-    "word", ["ease(l2=1e300)", "sparse_inverse(l2=1e39)", "rdlae(items=1000)", "rdlae(users=1000)"]
-)
-def test_parameters_beyond_float32_are_refused_by_name(word):
-    with pytest.raises(ParameterError, match=r"cannot be used; expected a number"):
-        make_model(word)
-
-
-@pytest.mark.parametrize("word", ["ease(l2=9e19)", "sparse_inverse(l2=9e19)", "rdlae(l2=9e19, items=2, users=2)"])
-def test_the_largest_parameters_leave_the_weights_finite(word):
-    model = make_model(word).fit(taken(), None, SETTINGS)
-    assert np.isfinite(model.scores(taken(5))).all()
+def test_parameters_beyond_float32_are_refused_by_name_and_the_largest_are_finite():
+    for word in ("ease(l2=1e300)", "sparse_inverse(l2=1e39)", "rdlae(items=1000)", "rdlae(users=1000)"):
+        with pytest.raises(ParameterError, match="cannot be used; expected a number"):
+            make_model(word)
+    for word in ("ease(l2=9e19)", "sparse_inverse(l2=9e19)", "rdlae(l2=9e19, items=2, users=2)"):
+        assert np.isfinite(make_model(word).fit(taken(), None, SETTINGS).scores(taken(5))).all()
 
 
 def test_knn_is_the_cosine():
@@ -286,18 +280,21 @@ def test_elsa_scores_are_its_formula():
 
 
 def test_elsa_fitted_once_more_takes_as_many_steps_as_were_best():
-    X = taken()
-    model = ELSA(learning_rate=0.3, max_epochs=30).fit(X, held(), SETTINGS)
-    assert 0 < model.chosen["steps"] < 4 * 30, "or there is nothing to be seen here"
-    again = model.settled().fit(X, None, SETTINGS)
-    assert again.chosen == model.chosen
+    model = ELSA(learning_rate=0.3, max_epochs=30).fit(taken(), held(), SETTINGS)
+    assert 0 < model.chosen["steps"] < 4 * 30
+    again = model.settled().fit(taken(), None, SETTINGS)
     np.testing.assert_array_equal(again.items_, model.items_)
 
 
+def test_gains_of_next_to_nothing_end_the_fit(monkeypatch):
+    found = iter(np.linspace(0.2, 0.2001, 400))
+    monkeypatch.setattr(ELSA, "_figure", lambda *_: float(next(found)))
+    assert ELSA().fit(taken(), held(), SETTINGS).chosen["steps"] == 4 * 6
+
+
 def test_a_word_s_own_size_of_code_counts_before_that_of_the_recommender():
-    asked = Settings(seed=0, latent_dim=3)
-    assert ELSA(dim=8, max_epochs=1).fit(taken(), None, asked).codes(taken()).shape[1] == 8
-    assert ELSA(max_epochs=1).fit(taken(), None, asked).codes(taken()).shape[1] == 3
+    fitted = [ELSA(dim, max_epochs=1).fit(taken(), None, Settings(0, latent_dim=3)) for dim in (8, "auto")]
+    assert [model.codes(taken()).shape[1] for model in fitted] == [8, 3]
 
 
 def test_the_best_of_many_items_are_found_by_groups():

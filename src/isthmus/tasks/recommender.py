@@ -392,8 +392,8 @@ class Recommender(Task):
         if own == [True]:
             self.model = clone(given["deep"])
         elif any(own):
-            parts = zip(own, self.model, ("0.deep", "1.deep"), strict=True)
-            self.model = tuple(clone(given[name]) if mine else part for mine, part, name in parts)
+            pair: Any = self.model
+            self.model = tuple(clone(given[f"{at}.deep"]) if own[at] else part for at, part in enumerate(pair))
 
 
 def _check_k(k: Any) -> None:

@@ -22,9 +22,13 @@ from isthmus.training.threads import threads_for
 #: Most items for which the softmax runs over all of them; above, over a sample.
 FULL = 20_000
 SAMPLE = 4096
-#: Most steps between two looks at the users held out (an epoch, if shorter), and looks without gain that end the fit.
+#: Most steps between two looks at the users held out (an epoch, if shorter), and looks that end the fit where
+#: none of them gains this share of the figure.
 ROUND = 100
 PATIENCE = 5
+GAIN = 0.003
+#: Steps whose codes are averaged: so a large rate, which gets there soon, does not end in noise.
+AVERAGED = 50
 #: Values of scores of held-out users at one look, at most.
 LOOK = 2**27
 #: Rows of A that are summed at once, so that no sum depends on the number of threads.
@@ -102,8 +106,8 @@ class ELSA(Model):
     loss : "cosine" or "softmax", default="cosine"
         Squared error between normalised rows, or multinomial likelihood (above 20,000 items over a sample).
     max_epochs : int, default=100
-        It ends earlier where held-out users gain no more.
-    learning_rate : float, default=0.03
+        It ends earlier where held-out users gain next to nothing more.
+    learning_rate : float, default=0.1
 
     References
     ----------
@@ -121,7 +125,7 @@ class ELSA(Model):
     }
 
     def __init__(
-        self, dim: int | str = "auto", loss: str = "cosine", max_epochs: int = 100, learning_rate: float = 0.03
+        self, dim: int | str = "auto", loss: str = "cosine", max_epochs: int = 100, learning_rate: float = 0.1
     ) -> None:
         self.dim = dim
         self.loss = loss
@@ -160,12 +164,13 @@ class ELSA(Model):
     ) -> int:
         """Take the steps; what was best on the users held out is kept, and after how many steps that was is given."""
         n_items, step = len(raw), 0
-        best, waited, kept, kept_at = -1.0, 0, None, 0
+        best, least, waited, kept, kept_at = -1.0, -1.0, 0, None, 0
         there = np.flatnonzero(np.diff(interactions.indptr))
         epoch = -(-len(there) // size)
         most = self.max_epochs * epoch if self._steps is None else self._steps
         looks = min(ROUND, epoch)
         counts = np.bincount(interactions.indices, minlength=n_items) + 1.0
+        mean = raw.detach().clone()
         for step, rows in enumerate(islice(_batches(interactions, there, size, rng), most), start=1):
             A = functional.normalize(raw, dim=1)
             if self.loss == "cosine":
@@ -175,18 +180,20 @@ class ELSA(Model):
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
+            mean.lerp_(raw.detach(), 1 / min(step, AVERAGED))
             if holdout is None or step % looks:
                 continue
-            now = _normal(raw)
+            now = _normal(mean)
             self.items_ = now
             figure = self._figure(holdout)
-            if figure > best + 1e-5:
-                best, waited, kept, kept_at = figure, 0, now, step
-            else:
-                waited += 1
-                if waited >= PATIENCE:
-                    break
-        self.items_ = _normal(raw) if kept is None else kept
+            if figure > best:
+                best, kept, kept_at = figure, now, step
+            waited = 0 if figure > least else waited + 1
+            if not waited:
+                least = figure + max(1e-5, GAIN * figure)
+            elif waited >= PATIENCE:
+                break
+        self.items_ = _normal(mean) if kept is None else kept
         return kept_at or step
 
     def _batch_size(self, interactions: Csr) -> int:

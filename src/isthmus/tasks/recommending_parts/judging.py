@@ -85,7 +85,7 @@ class Judge:
         counts = np.bincount(taken.indices, minlength=taken.shape[1])
         bias = Bias().fit(rows, holdout, settings) if values else None
         if bias is not None and everyone is not None and holdout is not None:
-            bias = bias.settled().fit(everyone, None, settings)
+            bias = Bias(**bias.chosen).fit(everyone, None, settings)
         return cls(popularity, counts, taken.shape[0], bias, settings.threshold)
 
     def judge(self, model: Model, holdout: Holdout, k: int | None) -> Figures:
