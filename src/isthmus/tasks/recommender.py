@@ -194,12 +194,12 @@ class Recommender(Task):
         else:
             left, holdout = hold_out(taken, learnt, self.validation_fraction, seed)
             rows, everyone = taken[left], taken[learnt]
-        model, *beside_it = fit_best(compared, rows, everyone, holdout, settings)
+        model, chosen, evaluation = fit_best(compared, rows, everyone, holdout, settings)
         beside = Judge.of(values, rows if everyone is None else everyone, settings)
         fitted = Fitted(model, found, self.threshold, beside)
         if features is not None:
             fitted.take_features(features, rows)
-        self._take(fitted, *beside_it)
+        self._take(fitted, chosen, evaluation)
         return self
 
     def _take(self, fitted: Fitted, chosen: dict[str, Any], evaluation: Figures | None) -> None:
