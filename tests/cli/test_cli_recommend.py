@@ -95,6 +95,7 @@ def test_ids_that_are_numbers_are_asked_for_as_such(command, refused, tmp_path):
     assert code == 0, err
     assert out.splitlines()[1].startswith("3,")
     refused(3, "'u3' is no whole number", "recommend", tmp_path / "m", "--user", "u3")
+    refused(3, "'--5' is no whole number", "recommend", tmp_path / "m", "--user=--5")
 
 
 def test_what_cannot_be_done_is_said(shop, made, refused, tmp_path):

@@ -1,6 +1,7 @@
 """Interactions: from what a person brings to one sparse matrix, with the person's own ids."""
 
 import gzip
+from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
@@ -238,3 +239,20 @@ def test_many_rows_are_taken_quickly():
     found = as_interactions(table)
     pairs = np.unique(table["user"].to_numpy() * 5_000 + table["item"].to_numpy())
     assert len(found) == len(pairs)
+
+
+def test_entries_of_a_place_are_added_up_whatever_their_type():
+    twice = sparse.coo_matrix((np.array([100, 100, 3], np.int8), ([0, 0, 1], [0, 0, 1])))
+    assert as_interactions(twice).matrix.data.tolist() == [200, 3]
+    assert as_interactions(twice.astype(bool)).matrix.data.tolist() == [1, 1]
+
+
+def test_large_numbers_dates_and_lists():
+    big = pd.DataFrame({"user": [1, 2], "item": [3, 4], "value": np.array([2**53 + 1, 2], np.uint64)})
+    assert as_interactions(big).matrix.data.tolist() == [2.0**53, 2]
+    assert as_interactions([(1, 2, 2**60 + 1)]).matrix.data.tolist() == [2.0**60]
+    with pytest.raises(DataError, match=r"ids in column 'item' .* of type list"):
+        as_interactions(pd.DataFrame({"user": [1, 2], "item": [[3], [4, 5]]}))
+    for late in (date(2300, 1, 1), datetime(2300, 1, 1), "2300-01-01"):
+        with pytest.raises(DataError, match="'time' of the interactions given cannot be read"):
+            as_interactions([(1, 2, 3.0, late)])

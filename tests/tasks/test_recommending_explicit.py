@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from isthmus.data.interactions import with_entries
+from isthmus.data.entries import with_entries
 from isthmus.exceptions import ParameterError
 from isthmus.tasks.recommending_parts.autorec import AutoRec, _shrunk
 from isthmus.tasks.recommending_parts.base import Holdout, Settings

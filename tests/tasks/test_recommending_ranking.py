@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from isthmus.data import as_interactions
+from isthmus.evaluation.recommending import figures_verdict
 from isthmus.exceptions import DataError, ParameterError
 from isthmus.tasks import split_users
-from isthmus.tasks.recommending_parts.base import Holdout, Settings
+from isthmus.tasks.recommending_parts import ranking
+from isthmus.tasks.recommending_parts.base import Holdout, Model, Settings
 from isthmus.tasks.recommending_parts.bias import Bias
 from isthmus.tasks.recommending_parts.judging import judge_ranking, judge_values
 from isthmus.tasks.recommending_parts.popularity import Popularity
@@ -160,3 +162,19 @@ def test_splits_that_cannot_be_made():
         split_users(pairs(), test_fraction=0.9, validation_fraction=0.9)
     with pytest.raises(ParameterError, match="split_users: test_fraction=1"):
         split_users(pairs(), test_fraction=1)
+
+
+def test_a_long_history_is_explained_in_blocks(monkeypatch):
+    taken = sparse.random(40, 12, density=0.4, random_state=0, format="csr", dtype=np.float32)
+    model, history = Bias().fit(taken, None, Settings(0)), taken[:1]
+    whole, sizes, scores = Model.contributions(model, history, 3), [], Bias.scores
+    monkeypatch.setattr(ranking, "BLOCK_VALUES", 2 * 12)
+    monkeypatch.setattr(Bias, "scores", lambda self, h: sizes.append(h.shape[0]) or scores(self, h))
+    np.testing.assert_allclose(Model.contributions(model, history, 3), whole, rtol=1e-5)
+    assert max(sizes) == 2
+    assert np.abs(whole).min() > 0
+
+
+def test_the_verdict_is_by_the_longest_ranking():
+    figure = {"value": 0.3, "error": 0.01, "popularity": 0.1, "popularity_error": 0.01}
+    assert "By NDCG@5 it does better" in figures_verdict({"NDCG@5": figure, "Recall@5": figure})

@@ -250,13 +250,15 @@ def _ids(texts: list[str], known: np.ndarray, option: str) -> list[Any]:
     """Read ids as what they are in the model: whole numbers or texts."""
     if known.dtype == object:
         return texts
-    try:
-        return [int(text) for text in texts]
-    except ValueError:
-        wrong = next(text for text in texts if not text.strip().lstrip("-").isdecimal())
-        raise DataError(
-            f"{option}: {wrong!r} is no whole number, but the model knows whole numbers, such as {known[0]}."
-        ) from None
+    found = []
+    for text in texts:
+        try:
+            found.append(int(text))
+        except ValueError:
+            raise DataError(
+                f"{option}: {text!r} is no whole number, but the model knows whole numbers, such as {known[0]}."
+            ) from None
+    return found
 
 
 def _print_figures(recommender: Recommender) -> None:

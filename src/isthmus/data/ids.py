@@ -65,6 +65,11 @@ def encoded(column: pa.ChunkedArray, name: Any, origin: str) -> tuple[np.ndarray
     if column.null_count:
         at = int(np.flatnonzero(column.is_null().to_numpy())[0])
         raise DataError(f"There is no id (a missing value) at row {at} (counted from 0), {where}. Leave the row out.")
+    if pa.types.is_nested(column.type):
+        raise DataError(
+            f"The ids in {where} are of type {column.type}, such as {shorten(column[0].as_py())}; expected whole "
+            "numbers or texts. Give a row for each."
+        )
     column = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     column = column.unify_dictionaries()
     # Chunks of no rows may have dictionaries of their own.

@@ -10,10 +10,10 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from scipy import sparse
 
 from isthmus.data.checks import shorten
+from isthmus.data.entries import reaches, with_entries
 from isthmus.data.frames import as_frame
 from isthmus.data.ids import as_ids, as_texts_like, encoded, positions
 from isthmus.data.raw import Csr
@@ -107,25 +107,6 @@ class Interactions:
         return replace(self, matrix=left, items=items, times=times), self.items[at < 0]
 
 
-def reaches(values: np.ndarray, threshold: float) -> np.ndarray:
-    """Whether values of 32 bits are at least a threshold: 4.1 as much as the nearest number to it that they can be."""
-    return values >= np.float32(threshold)
-
-
-def with_entries(matrix: Csr, kept: np.ndarray, values: np.ndarray | None = None) -> Csr:
-    """Give some of the entries of a csr_matrix, with other values where these are given.
-
-    Parameters
-    ----------
-    matrix : csr_matrix
-    kept : bool ndarray of shape (entries,)
-    values : ndarray of shape (entries kept,), optional
-    """
-    ends = np.concatenate([[0], np.cumsum(kept)])[matrix.indptr]
-    data = matrix.data[kept] if values is None else values
-    return sparse.csr_matrix((data, matrix.indices[kept], ends), shape=matrix.shape)
-
-
 def as_interactions(
     X: Any, *, columns: Columns = None, users: Any = None, items: Any = None, has_values: bool | None = None
 ) -> Interactions:
@@ -152,7 +133,8 @@ def as_interactions(
     -------
     Interactions
         Users and items are sorted by name, those of a matrix stay as they are. Of a pair that is there more than once,
-        the value is that of the last by time, or else by row.
+        the value is that of the last by time, or else by row; in a
+        sparse matrix such values are added up, as SciPy does.
 
     Raises
     ------
@@ -191,7 +173,8 @@ def _from_matrix(X: Any, users: Any, items: Any, has_values: bool | None) -> Int
     origin = "the sparse matrix given"
     if X.ndim != 2 or X.dtype.kind not in "biuf":
         raise DataError(f"{origin[4:].capitalize()} has shape {X.shape} and dtype {X.dtype}; expected numbers, 2-D.")
-    matrix: Csr = sparse.csr_matrix(X, copy=True)
+    # Entries of a place are added up in a type that holds their sum.
+    matrix: Csr = sparse.csr_matrix(X if X.dtype.kind == "b" else X.astype(np.result_type(X, np.float32)), copy=True)
     matrix.sum_duplicates()
     coo = matrix.tocoo()
     _refuse_not_finite(matrix.data, lambda at: f"row {coo.row[at]}, column {coo.col[at]} of {origin}")
@@ -339,7 +322,7 @@ def _values(name: Any, column: pa.ChunkedArray, origin: str) -> np.ndarray:
             f"The values in column {name!r} of {origin} are of type {kind}, such as {shorten(column[0].as_py())}; "
             "expected numbers. Say by columns= which column holds them, or leave it out."
         )
-    column = column.cast(pa.float64()) if not pa.types.is_floating(kind) else column
+    column = column.cast(pa.float64(), safe=False) if not pa.types.is_floating(kind) else column
     values = column.to_numpy().astype(np.float64, copy=False)
     _refuse_not_finite(values, lambda at: f"row {at} (counted from 0), column {name!r} of {origin}")
     return values.astype(np.float32)
@@ -359,24 +342,23 @@ def _refuse_not_finite(values: np.ndarray, where: Callable[[int], str]) -> None:
 
 def _times(name: Any, column: pa.ChunkedArray, origin: str) -> np.ndarray:
     kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    texts = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if texts or pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         try:
-            column = pc.cast(column, pa.timestamp("ns"))
+            column = column.cast(pa.timestamp("ns"))
         except pa.ArrowInvalid as error:
             raise DataError(
                 f"The times in column {name!r} of {origin} cannot be read ({str(error)[:120]}); expected numbers, or "
-                "dates such as 2024-05-31 12:00:00. Say by columns= which columns there are, or leave times out."
+                "dates such as 2024-05-31 12:00:00 of 1678 to 2261. Say by columns= which columns there are, or none."
             ) from None
-    elif pa.types.is_date(kind):
-        column = column.cast(pa.timestamp("ns"))
-    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_timestamp(kind)):
+    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         raise DataError(f"The times in column {name!r} of {origin} are of type {kind}; expected numbers or dates.")
     if column.null_count or (pa.types.is_floating(kind) and not np.isfinite(column.to_numpy()).all()):
         gone = np.flatnonzero(~np.isfinite(column.cast(pa.float64()).to_numpy())) if not column.null_count else None
         at = int(gone[0]) if gone is not None else int(np.flatnonzero(column.is_null().to_numpy())[0])
         raise DataError(f"There is no time at row {at} (counted from 0), column {name!r} of {origin}. Give one.")
     if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("ns")).cast(pa.int64())
+        column = column.cast(pa.int64())
     return column.to_numpy()
 
 

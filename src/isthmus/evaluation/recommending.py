@@ -50,8 +50,8 @@ def figures_table(figures: Mapping[str, Mapping[str, float | None]]) -> list[lis
 
 
 def figures_verdict(figures: Mapping[str, Mapping[str, float | None]]) -> str:
-    """Say in a sentence whether the model is better than its baseline, by NDCG@100 or of values by RMSE."""
-    name = "RMSE" if "RMSE" in figures else "NDCG@100"
+    """Say in a sentence whether the model is better than its baseline, by the longest NDCG or of values by RMSE."""
+    name = "RMSE" if "RMSE" in figures else [name for name in figures if name.startswith("NDCG@")][-1]
     figure = figures[name]
     baseline = "bias" if "bias" in figure else "popularity"
     ours, other = float(figure["value"] or 0), float(figure[baseline] or 0)

@@ -65,8 +65,7 @@ class Recommender(Task):
         What `evaluate` gave on the users held out, by whom it was chosen: on others it may do a little worse. None
         where nobody could be held out.
     users_, items_ : ndarray of int64, or of str objects
-        Names of the users and items known, sorted unless a matrix brought its own; items that nobody took, of whom
-        `fit` was told by `items`, are not among them.
+        Names of the users and items taken, sorted unless a matrix brought its own; items that nobody took are no part.
     kind_ : str
         "ratings".
     n_rows_ : int
@@ -194,12 +193,12 @@ class Recommender(Task):
         else:
             left, holdout = hold_out(taken, learnt, self.validation_fraction, seed)
             rows, everyone = taken[left], taken[learnt]
-        model, *beside_it = fit_best(compared, rows, everyone, holdout, settings)
+        model, chosen, evaluation = fit_best(compared, rows, everyone, holdout, settings)
         beside = Judge.of(values, rows, everyone, holdout, settings)
         fitted = Fitted(model, found, self.threshold, beside)
         if features is not None:
             fitted.take_features(features, rows)
-        self._take(fitted, *beside_it)
+        self._take(fitted, chosen, evaluation)
         return self
 
     def _take(self, fitted: Fitted, chosen: dict[str, Any], evaluation: Figures | None) -> None:

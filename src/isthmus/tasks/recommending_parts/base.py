@@ -108,11 +108,15 @@ class Model(ABC):
 
     def contributions(self, history: Csr, item: int) -> np.ndarray:
         """How much the score of an item falls without each entry of one history (1, n_items): float32 (entries,)."""
-        n = history.nnz
-        others = ~np.eye(n, dtype=bool)
-        data, indices = np.tile(history.data, (n, 1))[others], np.tile(history.indices, (n, 1))[others]
-        without = sparse.csr_matrix((data, indices, np.arange(n + 1) * (n - 1)), shape=(n, history.shape[1]))
-        return self.scores(history)[0, item] - self.scores(without)[:, item]
+        n, n_items = history.nnz, history.shape[1]
+        without = np.empty(n, np.float32)
+        for span in blocks(sparse.csr_matrix((n, n_items))):
+            others = np.arange(n) != np.arange(n)[span, None]
+            data, indices = (np.broadcast_to(a, others.shape)[others] for a in (history.data, history.indices))
+            ends = np.arange(len(others) + 1) * (n - 1)
+            some = sparse.csr_matrix((data, indices, ends), shape=(len(others), n_items))
+            without[span] = self.scores(some)[:, item]
+        return self.scores(history)[0, item] - without
 
     # --- To a folder and back
 

@@ -11,9 +11,10 @@ import numpy as np
 from scipy import sparse
 
 from isthmus.data.checks import listed, shorten
+from isthmus.data.entries import reaches, with_entries
 from isthmus.data.frames import as_frame
 from isthmus.data.ids import as_ids, positions, refuse_unlike
-from isthmus.data.interactions import Interactions, as_interactions, reaches, with_entries
+from isthmus.data.interactions import Interactions, as_interactions
 from isthmus.data.raw import Csr
 from isthmus.exceptions import DataError
 

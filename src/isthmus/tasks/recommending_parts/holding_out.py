@@ -11,8 +11,9 @@ from scipy import sparse
 from sklearn.utils import check_random_state
 
 from isthmus.data.checks import listed
+from isthmus.data.entries import reaches, with_entries
 from isthmus.data.ids import positions, refuse_unlike
-from isthmus.data.interactions import Interactions, as_interactions, reaches, with_entries
+from isthmus.data.interactions import Interactions, as_interactions
 from isthmus.data.raw import Csr
 from isthmus.exceptions import DataError
 from isthmus.tasks.recommending_parts.base import Holdout

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from isthmus.data.interactions import reaches, with_entries
+from isthmus.data.entries import reaches, with_entries
 from isthmus.data.raw import Csr
 from isthmus.tasks.recommending_parts.base import Holdout, Model, Settings
 from isthmus.tasks.recommending_parts.bias import Bias

@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from isthmus import parameters as check
-from isthmus.data.interactions import Columns, Interactions, as_interactions, reaches, with_entries
+from isthmus.data.entries import reaches, with_entries
+from isthmus.data.interactions import Columns, Interactions, as_interactions
 from isthmus.data.raw import Csr
 from isthmus.exceptions import DataError
 from isthmus.tasks.recommending_parts.base import Holdout

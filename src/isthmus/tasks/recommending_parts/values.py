@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from isthmus.data.interactions import with_entries
+from isthmus.data.entries import with_entries
 from isthmus.data.raw import Csr
 from isthmus.tasks.recommending_parts.base import Holdout
 from isthmus.tasks.recommending_parts.ranking import blocks
