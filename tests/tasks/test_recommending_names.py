@@ -23,7 +23,7 @@ def test_whole_numbers_of_a_text_file_are_texts_where_the_model_has_texts(tmp_pa
     wanted = model.recommend(some, k=2).astype({"user": int}).sort_values(["user", "rank"])
     assert found["user"].tolist() == wanted["user"].astype(str).tolist()
     assert found["item"].tolist() == wanted["item"].tolist()
-    with pytest.warns(UserWarning, match="19 of the 19 users of .* were fitted on"):
+    with pytest.warns(UserWarning, match="19 of the 19 users .*were fitted on"):
         model.evaluate(path)
 
 
