@@ -12,9 +12,9 @@ from isthmus.tasks.recommending_parts.ranking import largest, top_k
 #: Items of which the largest rough product is found first, and users that are worked on at once.
 GROUP, USERS = 16, 128
 #: Groups looked into, and items whose products are made exactly, for each item that is asked for.
-GROUPS, CANDIDATES = 2, 3
-#: Rounding of a product of numbers cut to 8 bits, as a share of the product of the lengths: two factors and the result.
-ROUNDING = 2.0**-7
+GROUPS, CANDIDATES = 4, 10
+#: Rounding of a number that is cut to 8 bits, as a share of it, and a little more.
+ROUNDING = 1.01 * 2.0**-9
 #: Items from which it pays.
 FROM = 20_000
 
@@ -49,6 +49,7 @@ class LargestProducts:
         padding = -len(items) % GROUP
         self.rough = torch.nn.functional.pad(self.items, (0, 0, 0, padding)).bfloat16()
         self.longest = float(self.items.norm(dim=1).max())
+        self.cut = float((self.items - self.rough[: len(items)]).norm(dim=1).max())
         # Kept, because fresh pages would cost as much as the products.
         self._room = torch.empty(0, dtype=torch.bfloat16)
 
@@ -90,7 +91,8 @@ class LargestProducts:
             nothing = np.full((m, k), -1), np.full((m, k), -np.inf, np.float32)
             return *nothing, np.zeros(m, dtype=bool)
         rough = self._room[: len(self.rough) * m].view(-1, m)
-        torch.mm(self.rough, users.bfloat16().T, out=rough)
+        cut = users.bfloat16()
+        torch.mm(self.rough, cut.T, out=rough)
         rough[len(self.items) :] = -torch.inf
         if hidden is not None:
             rows = np.repeat(np.arange(m), np.diff(hidden.indptr))
@@ -104,6 +106,10 @@ class LargestProducts:
         products = torch.bmm(self.items[items.clamp(max=len(self.items) - 1)], users.unsqueeze(2)).squeeze(2)
         at, exact = largest(products.masked_fill(gone, -torch.inf), k)
         # What was not looked at is no larger than this, but for the rounding; what is equal might have to be first.
-        left = torch.maximum(near.values[:, -1], best.values[:, -1]) + ROUNDING * self.longest * users.norm(dim=1)
+        left = torch.maximum(near.values[:, -1], best.values[:, -1])
+        # By |zx - ZX| <= |z - Z| |x| + |Z| |x - X| for what was cut, and by the rounding of the product itself.
+        left = (
+            left + ROUNDING * left.abs() + (users - cut).norm(dim=1) * self.longest + cut.float().norm(dim=1) * self.cut
+        )
         sure = (exact[:, -1] > left) & exact[:, -1].isfinite()
         return items.gather(1, at).numpy(), exact.numpy(), sure.numpy()
