@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,7 +12,7 @@ from torch import Tensor
 MOST_COLUMNS = 1 << 24
 
 
-def pack(matrix: object, dtype: torch.dtype = torch.float32) -> Tensor:
+def pack(matrix: Any, dtype: torch.dtype = torch.float32) -> Tensor:
     """Pack rows, as many places as the longest has.
 
     Parameters
@@ -29,8 +31,7 @@ def pack(matrix: object, dtype: torch.dtype = torch.float32) -> Tensor:
     >>> pack(csr_matrix([[0.0, 5.0], [3.0, 4.0]])).tolist()
     [[[2.0, 5.0], [0.0, 0.0]], [[1.0, 3.0], [2.0, 4.0]]]
     """
-    csr: object = matrix
-    indptr, indices, data = csr.indptr, csr.indices, csr.data  # type: ignore[attr-defined]
+    indptr, indices, data = matrix.indptr, matrix.indices, matrix.data
     lengths = np.diff(indptr)
     longest = max(1, int(lengths.max(initial=0)))
     rows = np.repeat(np.arange(len(lengths)), lengths)

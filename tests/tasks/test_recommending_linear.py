@@ -349,7 +349,7 @@ def test_every_model_learns_and_comes_back(name):
 
 def test_words_make_models():
     assert make_model("EASE(l2=300)").__dict__ == {**EASE(300).__dict__}
-    assert make_model("edlae(200, dropout=0.5)").dropout == 0.5  # type: ignore[attr-defined]
+    assert make_model("edlae(200, dropout=0.5)").dropout == 0.5
     assert isinstance(make_model("popularity"), Popularity)
     for word, words in {
         "eese": "did you mean 'ease'",
